@@ -1,0 +1,36 @@
+"""A credential in memory: never part of a target, a snapshot, a log line or a representation."""
+
+from __future__ import annotations
+
+
+class Credential:
+    """User and password (or key tab) of one target. `key` tells equal credentials without showing them."""
+
+    __slots__ = ("_password", "certificate", "certificate_key", "keytab", "user")
+
+    def __init__(
+        self,
+        user: str | None,
+        password: str | None,
+        *,
+        certificate: str | None = None,
+        certificate_key: str | None = None,
+        keytab: str | None = None,
+    ) -> None:
+        self.user = user
+        self._password = password
+        self.certificate = certificate
+        self.certificate_key = certificate_key
+        self.keytab = keytab
+
+    def reveal(self) -> str | None:
+        """The password; called only where it is handed to the authentication library."""
+        return self._password
+
+    @property
+    def key(self) -> int:
+        """Equal for equal credentials within this process; says nothing about them outside."""
+        return hash((self.user, self._password, self.certificate, self.keytab))
+
+    def __repr__(self) -> str:
+        return f"Credential(user={self.user!r}, password={'***' if self._password else None})"
