@@ -1,0 +1,50 @@
+"""What the server must know of a host to answer for it: its name, accounts, Windows version and behaviour. Values only."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+from auditor.lab.misbehave import Behaviour
+from auditor.lab.process import Role
+
+
+class Account(msgspec.Struct, frozen=True, kw_only=True):
+    """One account of a host. The password is a lab password, written in a fleet file."""
+
+    user: str
+    """`name`, `DOMAIN\\name` or `name@realm`; compared without case."""
+    password: str
+    role: Role = "auditor"
+
+    def __repr__(self) -> str:
+        return f"Account(user={self.user!r}, role={self.role!r})"
+
+
+class HostEndpoint(msgspec.Struct, frozen=True, kw_only=True):
+    """One host as the server sees it."""
+
+    name: str
+    """Unique within the server; the inventory's name."""
+    scheme: Literal["http", "https"] = "http"
+    accounts: tuple[Account, ...] = ()
+    os_version: str = "5.2.3790"
+    """`major.minor.build`: decides Identify's answer and the quotas."""
+    service_pack: str = "0.0"
+    """Shown by Identify, for example 2.0."""
+    hostname: str = ""
+    """Computer name or FQDN: subject of the certificate and machine name in faults; empty is `name`."""
+    path: str = "/wsman"
+    behaviour: Behaviour = Behaviour()
+    port: int = 0
+    """0 lets the system choose."""
+    basic: bool = True
+    """Whether an https host takes Basic; over http it is never taken."""
+    winrm_stack: str | None = None
+    """Version of the WinRM stack; None derives it from `os_version` (1.1/2.0 up to Windows 7, else 3.0)."""
+
+    @property
+    def machine(self) -> str:
+        """The name by which the host calls itself."""
+        return self.hostname or self.name
