@@ -7,8 +7,8 @@ from typing import Literal
 
 import msgspec
 
+from auditor.model.grade import Confidence, Severity
 from auditor.model.host import SCHEMA_VERSION, Status
-from auditor.model.rule import Confidence, Severity
 
 Verdict = Literal["violated", "satisfied", "undetermined", "not_applicable"]
 EdgeKind = Literal["member-of", "manages", "updates", "copies-to", "logs-on-to", "serves", "depends-on"]
@@ -26,6 +26,12 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True):
     field: str = ""
     value: str = ""
     """The field's value as text; host-controlled, to be escaped by every report."""
+    about: str = ""
+    """What it supports: version, role, parent, ... of a product; empty where the record itself is the point."""
+    confidence: Confidence | None = None
+    """How sure it is that the record means this; None where nothing is interpreted."""
+    source: str = ""
+    """Address of the page that says so."""
 
 
 class Product(msgspec.Struct, frozen=True, kw_only=True):
@@ -52,7 +58,7 @@ class Product(msgspec.Struct, frozen=True, kw_only=True):
     """Leftovers of an uninstalled product."""
     confidence: Confidence = "probable"
     evidence: tuple[Evidence, ...] = ()
-    """What it was recognised by; the `field` of an evidence may be version, role, parent, ... of the product."""
+    """What it was recognised by and where each value stands; `about` of an evidence is presence, version, role, parent, ..."""
     unknown: tuple[str, ...] = ()
     """Fields that could not be decided because a section was not seen, for example role."""
 
@@ -84,6 +90,8 @@ class Edge(msgspec.Struct, frozen=True, kw_only=True):
     """Local start hours (0 to 23) of the job, where known."""
     detail: str = ""
     """What serves (dns, dhcp, time), the share written to, or how often a logon was seen."""
+    product: str | None = None
+    """Signature id of the product that makes the tie: member-of, manages, updates."""
 
 
 class Subject(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,0 +1,110 @@
+"""Product signatures: how a product is recognised on a host, and where its values stand."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+from auditor.model.grade import Confidence
+from auditor.model.selector import Condition, ProductKind
+
+Decode = Literal["text", "sep_date", "definfo_date", "after_colon", "hex_dword", "trend_pattern", "unix_time", "filetime", "first_line"]
+
+
+class RegistrySource(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A registry value of the security section; both views are looked at."""
+
+    key: str
+    """Below HKLM, for example SOFTWARE\\INTEL\\LANDesk\\VirusProtect6\\CurrentVersion; one * stands for one level."""
+    value: str = ""
+    """Value name. Left out: for a sign the key as such, for a value its default value."""
+
+
+class FileSource(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A file whose version, or text, is evidence. Paths may start with %ProgramFiles%, %CommonProgramFiles%, %SystemRoot%, %ProgramData%."""
+
+    path: str
+    line: str | None = None
+    """For text files: `NAME=` whose rest of line is the value."""
+
+
+class Signs(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Signs of a product, each one enough by itself; globs allowed in names."""
+
+    programs: tuple[str, ...] = ()
+    """DisplayName."""
+    services: tuple[str, ...] = ()
+    """Service name."""
+    drivers: tuple[str, ...] = ()
+    """Service name or file name. A driver whose file is gone is a sign of a remnant only."""
+    registry: tuple[RegistrySource, ...] = ()
+    files: tuple[FileSource, ...] = ()
+    unless: Condition | None = None
+    """These signs say nothing where this holds, for example where another product uses the same names."""
+    confidence: Confidence = "probable"
+    source: str = ""
+    """Address of the page that names them."""
+
+
+class ValueSource(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Where a product's value is read from; exactly one of the first five. Sources are tried in order of trust."""
+
+    registry: RegistrySource | None = None
+    file: FileSource | None = None
+    """The file's version, or with `line` a line of its text."""
+    program: str | None = None
+    """DisplayVersion of the uninstall entry with this name."""
+    driver: str | None = None
+    """File version of this driver."""
+    defender: Literal["product_version", "engine_version", "definitions_version", "definitions_updated"] | None = None
+    """What Defender says of itself."""
+    decode: Decode = "text"
+    confidence: Confidence = "confirmed"
+    source: str = ""
+    """Address of the page that says so."""
+
+
+class RoleSign(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What decides a role or an edition. Signs are tried in the order written; the first that is true decides, one that is unknown leaves it open."""
+
+    is_: str = msgspec.field(name="is")
+    """server, managed_client, unmanaged_client, manager, client; or an edition's word."""
+    when: Condition | None = None
+    """Left out: always, for the last one."""
+    confidence: Confidence = "probable"
+    source: str = ""
+
+
+class Signature(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How a product is recognised, and where its values stand."""
+
+    id: str
+    """Equal to the file's stem: <vendor>-<product>."""
+    name: str
+    vendor: str
+    kind: ProductKind
+    installed: tuple[Signs, ...]
+    """Signs of an installed product, in groups that share a confidence and a source."""
+    remnant: tuple[Signs, ...] = ()
+    """Signs that outlive an uninstallation: alone they mean a remnant."""
+    version: tuple[ValueSource, ...] = ()
+    scheme: Literal["windows", "blackice"] = "windows"
+    engine: tuple[ValueSource, ...] = ()
+    definitions: tuple[ValueSource, ...] = ()
+    parent: tuple[ValueSource, ...] = ()
+    group: tuple[ValueSource, ...] = ()
+    roles: tuple[RoleSign, ...] = ()
+    editions: tuple[RoleSign, ...] = ()
+    active: Condition | None = None
+    """Holds where the product's real-time protection runs."""
+    drivers: tuple[str, ...] = ()
+    """Drivers that belong to it."""
+    services: tuple[str, ...] = ()
+    """Services that belong to it."""
+    group_kind: str | None = None
+    """Name space of its groups where products share one; otherwise the signature's id."""
+    updates_group: bool = False
+    """Whether servers of one group update each other (edges of kind updates inside the group)."""
+    references: tuple[str, ...] = ()
+    """http(s) addresses of the pages that the signature rests on."""
