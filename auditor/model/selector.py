@@ -4,7 +4,8 @@ Rules of this file:
 1. A condition has exactly one key. `all`, `any` and `not` combine, `count` and `compare` look at several things, the others select
    something on a host or a tie between two hosts. `host` names one of the rule's roles; rules with one role leave it out.
 2. A selector holds where one record fits everything that the selector says; a field that is left out is not asked.
-3. Texts are case-insensitive globs (`*`, `?`) unless a field's sentence says otherwise. Ranges say their scheme: `vers:windows/>=9.0|<10.0`.
+3. Texts are case-insensitive globs (`*`, `?`) unless a field's sentence says otherwise. Ranges say their scheme:
+   `vers:windows/>=9.0|<10.0`.
 4. Evaluation is three-valued: what was not seen is unknown, unless what was seen decides already.
 """
 
@@ -258,14 +259,12 @@ class CountSelector(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     at_most: int | None = None
 
 
-class Condition(
-    msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename={"all_": "all", "any_": "any", "not_": "not"}
-):
+class Condition(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Exactly one key is set; `matrix` refuses others with the place."""
 
-    all_: tuple[Condition, ...] | None = None
-    any_: tuple[Condition, ...] | None = None
-    not_: Condition | None = None
+    all_: tuple[Condition, ...] | None = msgspec.field(default=None, name="all")
+    any_: tuple[Condition, ...] | None = msgspec.field(default=None, name="any")
+    not_: Condition | None = msgspec.field(default=None, name="not")
     product: ProductSelector | None = None
     driver: DriverSelector | None = None
     filter: FilterSelector | None = None

@@ -22,7 +22,7 @@ class RegistrySource(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
 
 
 class FileSource(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A file whose version, or text, is evidence. Paths may start with %ProgramFiles%, %CommonProgramFiles%, %SystemRoot%, %ProgramData%."""
+    """A file whose version or text is evidence; it may start with %ProgramFiles%, %CommonProgramFiles%, %SystemRoot% or %ProgramData%."""
 
     path: str
     line: str | None = None
@@ -66,7 +66,7 @@ class ValueSource(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 
 
 class RoleSign(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What decides a role or an edition. Signs are tried in the order written; the first that is true decides, one that is unknown leaves it open."""
+    """What decides a role or an edition. Tried in the order written: the first that is true decides, one that is unknown leaves it open."""
 
     is_: str = msgspec.field(name="is")
     """server, managed_client, unmanaged_client, manager, client; or an edition's word."""

@@ -17,7 +17,7 @@ import msgspec
 
 Scheme = Literal["windows", "blackice"]
 SCHEMES: tuple[Scheme, ...] = ("windows", "blackice")
-_NUMBERS = re.compile(r"\s*[vV]?(\d{1,9}(?:\s*[.,]\s*\d{1,9}){0,7})")
+_NUMBERS = re.compile(r"\s*[vV]?(\d{1,18}(?:\s*[.,]\s*\d{1,18}){0,7})(?!\d)")
 _LETTERS = re.compile(r"[.\s]?([a-zA-Z]{2,4})\b")
 _CONSTRAINT = re.compile(r"(>=|<=|>|<|=)?(.+)")
 
