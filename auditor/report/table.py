@@ -1,0 +1,86 @@
+"""The report for a terminal or a log: coverage, findings, what could not be decided. Plain text, safe for any terminal."""
+
+from __future__ import annotations
+
+from auditor.model.finding import Finding, HostCoverage, Report
+from auditor.report.grid import grid
+from auditor.report.text import safe_text
+from auditor.report.wording import (
+    coverage_sentence,
+    findings_sentence,
+    hosts_of,
+    plural,
+    rule_names,
+    seen_in_full,
+    status_words,
+    unseen,
+    waits,
+    worst_first,
+)
+
+DEFAULT_WIDTH = 120
+WAITS_SHOWN = 40
+
+
+def render(report: Report, *, width: int = DEFAULT_WIDTH) -> str:
+    """The report as text of at most about `width` columns, ending in a line feed."""
+    run = report.run
+    head = f"Fleet audit {run.id}, started {run.started_at}\nauditor {run.auditor}, {plural(run.rules, 'rule')} (matrix {run.matrix_digest[:12]})"
+    parts = [safe_lines(head), _coverage(report, width), _findings(report, width), _undetermined(report, width), _unresolved(report)]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def safe_lines(text: str) -> str:
+    """Several lines of our own making, each made safe."""
+    return "\n".join(safe_text(line) for line in text.split("\n"))
+
+
+def _coverage(report: Report, width: int) -> str:
+    rows = [_coverage_row(host) for host in report.coverage]
+    table = grid(("Host", "Seen", "Sections", "What was not seen"), rows, width=width)
+    return f"COVERAGE\n{coverage_sentence(report)}\n\n{table}"
+
+
+def _coverage_row(host: HostCoverage) -> list[str]:
+    asked = [s for s in host.sections if s.status != "not_asked"]
+    seen = f"{sum(s.status == 'ok' for s in asked)}/{len(asked)}" if asked else "-"
+    gaps = [f"{s.name}: {s.reason or status_words(s.status)}" for s in unseen(host)] or ([host.reason] if host.reason else [])
+    gaps += [host.next_step] if host.next_step and not seen_in_full(host) else []
+    word = "in full" if seen_in_full(host) else "in part" if host.status in ("ok", "partial") else status_words(host.status)
+    return [safe_text(host.host), word, seen, safe_lines("\n".join(gaps))]
+
+
+def _findings(report: Report, width: int) -> str:
+    head = f"FINDINGS\n{findings_sentence(report)}"
+    if not report.findings:
+        return head
+    rows = [_finding_row(finding) for finding in worst_first(report.findings)]
+    table = grid(("Severity", "Confidence", "Hosts", "Finding", "Id"), rows, width=width)
+    return f"{head}\n\n{table}\n\nEvidence and remedy of a finding: auditor explain ID"
+
+
+def _finding_row(finding: Finding) -> list[str]:
+    text = f"{finding.title}\n{finding.summary}" if finding.summary else finding.title
+    hosts = "\n".join(f"{s.host} ({s.role})" if len(finding.subjects) > 1 else s.host for s in finding.subjects)
+    return [finding.severity.upper(), finding.confidence, safe_lines(hosts), safe_lines(text) + "\n", finding.id]
+
+
+def _undetermined(report: Report, width: int) -> str:
+    if not report.undetermined:
+        return ""
+    found = waits(report)
+    rows = [[str(len(wait.findings)), safe_text(rule_names(wait.findings)), safe_text(wait.missing)] for wait in found[:WAITS_SHOWN]]
+    table = grid(("Checks", "Rules", "What would have to be known"), rows, width=width)
+    rest = f"\n... and {len(found) - WAITS_SHOWN} more gaps: see the JSON or HTML report." if len(found) > WAITS_SHOWN else ""
+    return f"UNDETERMINED\n{plural(len(report.undetermined), 'check')} could not be decided; none of them counts as passed.\n\n{table}{rest}"
+
+
+def _unresolved(report: Report) -> str:
+    if not report.unresolved:
+        return ""
+    return "NAMES WITHOUT A HOST\n" + "\n".join(f"- {safe_text(name)}" for name in report.unresolved)
+
+
+def one_line(finding: Finding) -> str:
+    """A finding on one line, for progress and for lists."""
+    return safe_text(f"{finding.severity} {finding.rule} {hosts_of(finding)} {finding.id}")
