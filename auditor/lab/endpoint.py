@@ -42,9 +42,15 @@ class HostEndpoint(msgspec.Struct, frozen=True, kw_only=True):
     basic: bool = True
     """Whether an https host takes Basic; over http it is never taken."""
     winrm_stack: str | None = None
-    """Version of the WinRM stack; None derives it from `os_version` (1.1/2.0 up to Windows 7, else 3.0)."""
+    """Version of the WinRM stack; None derives it from `os_version`."""
 
     @property
     def machine(self) -> str:
         """The name by which the host calls itself."""
         return self.hostname or self.name
+
+    @property
+    def stack(self) -> str:
+        """Version of the WinRM stack: 2.0 up to Windows 7 and Server 2008 R2 (with the updates that older ones need), then 3.0."""
+        numbers = [int(part) for part in self.os_version.split(".")[:2] if part.isascii() and part.isdigit()]
+        return self.winrm_stack or ("3.0" if numbers >= [6, 2] else "2.0")

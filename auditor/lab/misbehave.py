@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import base64
+import re
+import zlib
+from collections.abc import Iterator
 from typing import Literal
 
 import msgspec
@@ -46,6 +50,7 @@ Fault = Literal[
     "bad_base64",  # streams hold no base64
 ]
 
+Place = Action | Literal["any"]
 Certificate = Literal["good", "other_ca", "expired", "wrong_name"]
 
 
@@ -54,7 +59,7 @@ class Behaviour(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
 
     fault: Fault | None = None
     """What it does wrong; None for a well-behaved host."""
-    at: Action | Literal["any"] | None = None
+    at: Place | None = None
     """The action at which it does so; `any` is every request, before authentication; None is the usual place of that fault."""
     latency_ms: int = 0
     """Delay before each HTTP response."""
@@ -66,3 +71,61 @@ class Behaviour(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     """For `redirect`: a URL, or the name of another host of the fleet."""
     after_bytes: int = 1000
     """For `cut_output`: bytes of output before the end."""
+
+    @property
+    def place(self) -> Place | None:
+        """Where the fault shows itself; None where there is none."""
+        return self.at or (_PLACES.get(self.fault, "any") if self.fault else None)
+
+
+_PLACES: dict[str, Place] = {
+    **dict.fromkeys(("gzip_bomb", "unsealed_reply", "tampered_reply", "garbage", "wrong_xml", "empty_body", "half_answer"), "Receive"),
+    **dict.fromkeys(("entity_bomb", "wrong_charset", "bad_base64"), "Receive"),
+    **dict.fromkeys(("create_fault", "quota_fault", "access_denied"), "Create"),
+    "delete_fault": "Delete",
+}
+BOMB_BYTES = 256 * 1024 * 1024
+_ZEROS = 1024 * 1024
+_STREAM_TEXT = re.compile(rb"(<rsp:Stream [^>]*>)[A-Za-z0-9+/=]+(?=</rsp:Stream>)")
+
+
+def spoil(envelope: bytes, fault: Fault | None) -> bytes:
+    """An answer's envelope as a host with this fault writes it; unchanged for faults that lie elsewhere."""
+    if fault == "garbage":
+        return bytes(range(256)) * 16
+    if fault == "wrong_xml":
+        return b'<?xml version="1.0" encoding="utf-8"?><menu><item price="3">soup</item></menu>'
+    if fault == "empty_body":
+        return b""
+    if fault == "entity_bomb":
+        return _entity_bomb()
+    if fault == "wrong_charset":
+        return envelope.replace(b"<s:Body>", b"<s:Body><p:Note>gr\xfc\xdfe</p:Note>", 1)
+    if fault == "bad_base64":
+        return _STREAM_TEXT.sub(rb"\1*not base64*", envelope)
+    return envelope
+
+
+def _entity_bomb() -> bytes:
+    """Ten levels of tenfold entities: 3 GB once expanded."""
+    levels = "".join(f'<!ENTITY e{n} "{f"&e{n - 1};" * 10}">' for n in range(1, 10))
+    return f'<?xml version="1.0"?><!DOCTYPE a [<!ENTITY e0 "ha">{levels}]><a>&e9;</a>'.encode()
+
+
+def gzip_bomb() -> Iterator[bytes]:
+    """A gzip stream of BOMB_BYTES zero bytes, in pieces. The same flushed block over and over: cheap to make, about 1:1000."""
+    packer = zlib.compressobj(9, zlib.DEFLATED, 31)
+    zeros = bytes(_ZEROS)
+    yield packer.compress(zeros) + packer.flush(zlib.Z_FULL_FLUSH)
+    block = packer.compress(zeros) + packer.flush(zlib.Z_FULL_FLUSH)
+    for _ in range(BOMB_BYTES // _ZEROS - 1):
+        yield block
+    yield packer.flush()
+
+
+def answer_bomb() -> bytes:
+    """Standard output in the probe's wire format whose only block decodes to BOMB_BYTES."""
+    text = base64.b64encode(b"".join(gzip_bomb())).decode("ascii")
+    lines = [text[i : i + 4000] for i in range(0, len(text), 4000)]
+    head = f"#AUD1 BLOCK programs {BOMB_BYTES} sha256:{'0' * 64} 1.000"
+    return "\r\n".join([head, *lines, "#AUD1 STOP programs", "#AUD1 END 1", ""]).encode("ascii")

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from typing import Any, Literal, Protocol, runtime_checkable
+from typing import Literal, Protocol
 
 import msgspec
 
@@ -75,17 +75,6 @@ class HostShell(Protocol):
         """Start a command. `user` is the account's name as configured. Raises Refusal."""
 
 
-@runtime_checkable
-class WmiHost(Protocol):
-    """A HostShell that answers WMI over WS-Management too; hosts without it answer such requests with a fault."""
-
-    def enumerate(self, resource_uri: str, wql: str | None, *, user: str, role: Role) -> list[dict[str, Any]]:
-        """Instances of the class of `resource_uri` (or of `wql`, where it ends in `*`), each property name to value. Raises Refusal."""
-
-    def invoke(self, resource_uri: str, method: str, parameters: Mapping[str, Any], *, user: str, role: Role) -> dict[str, Any]:
-        """Output parameters of a method, `ReturnValue` among them. Raises Refusal."""
-
-
 class BufferedProcess:
     """A ShellProcess to build on: collects standard input, hands out what `write` was given, ends with `finish`.
 
@@ -126,9 +115,9 @@ class BufferedProcess:
     def feed(self, data: bytes, end: bool) -> None:
         """See ShellProcess. Raises Refusal after the end of input and beyond the limit."""
         if self._input_ended or self._done:
-            raise Refusal("The pipe is being closed.", code=0xE8)
+            raise Refusal("standard input of this command is closed", code=0xE8)
         if len(self._input) + len(data) > self._limit:
-            raise Refusal("Standard input is larger than this host takes.", code=0x8)
+            raise Refusal("standard input is larger than this host takes", code=0x8)
         self._input += data
         if end:
             self._input_ended = True
