@@ -1,0 +1,227 @@
+"""Facts of a host -> its machine: shorthands become the registry values and files that Windows has for them. Pure; now is passed in.
+
+Rules of this file:
+1. What a fleet file writes under `registry` and `files` comes last and wins over what shorthands make.
+2. Nothing is made that real Windows of that version would not have; nothing is made for the auditor's sake.
+Raises ValueError where facts contradict each other in a way that only shows here (an impossible date, names equal but for case).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import struct
+from collections.abc import Iterable
+from datetime import datetime
+from typing import TypeVar
+
+from auditor.lab.assemble_files import add_driver_files, add_files, add_task_files
+from auditor.lab.clock import Dial, Zone
+from auditor.lab.facts import DriverFacts, HostFacts, ServiceFacts
+from auditor.lab.fleet import LabHost
+from auditor.lab.machine import CONTROL_SET, CURRENT_VERSION, ENVIRONMENT, SERVICES, LogRecord, Machine, ServiceState
+from auditor.lab.registry import Registry, Value
+
+_CONTROL = rf"{CONTROL_SET}\Control"
+_UNINSTALL = r"Microsoft\Windows\CurrentVersion\Uninstall"
+_STARTS = {"boot": 0, "system": 1, "auto": 2, "demand": 3, "disabled": 4}
+_TYPES = {
+    "kernel": 1, "file_system": 2, "adapter": 4, "recognizer": 8, "own_process": 0x10, "share_process": 0x20, "user_own": 0x50,
+    "user_share": 0x60, "other": 0x200,
+}  # fmt: skip
+T = TypeVar("T")
+_PRODUCTS = {"workstation": "WinNT", "domain_controller": "LanmanNT", "server": "ServerNT"}
+
+
+def assemble(host: LabHost, now: datetime) -> Machine:
+    """The machine that these facts describe. Raises ValueError."""
+    facts = host.facts
+    machine = Machine(host.name, facts, make_dial(facts, now))
+    for part in (_put_system, _put_zone, _put_network, _put_memory, _put_services, _put_drivers, _put_programs, _put_filters):
+        part(machine.registry, machine)
+    for setting in host.registry:
+        key = machine.registry.make(setting.key)
+        if setting.value is not None:
+            key.put(_expanded(setting.value, machine.dial))
+    _add_states(machine)
+    machine.tasks = dict(_unique(facts.tasks.items()))
+    machine.shares = dict(_unique(facts.shares.items()))
+    add_driver_files(machine)
+    add_task_files(machine)
+    add_files(machine)
+    _add_logs(machine)
+    return machine
+
+
+def make_dial(facts: HostFacts, now: datetime) -> Dial:
+    """How this host reads and prints times."""
+    zone = Zone(
+        bias=facts.zone.bias,
+        daylight_bias=facts.zone.daylight_bias,
+        standard_start=bytes.fromhex(facts.zone.standard_start),
+        daylight_start=bytes.fromhex(facts.zone.daylight_start),
+    )
+    return Dial(now=now, zone=zone, date_picture=facts.system.date_picture, time_picture=facts.system.time_picture)
+
+
+def _expanded(value: Value, dial: Dial) -> Value:
+    return Value(value.name, value.type, dial.expand(value.data)) if isinstance(value.data, str) else value
+
+
+def _unique(items: Iterable[tuple[str, T]]) -> Iterable[tuple[str, T]]:
+    """The items, names without case checked to be different."""
+    seen: set[str] = set()
+    for name, value in items:
+        if name.upper() in seen:
+            raise ValueError(f"two names that differ in case only: `{name}`")
+        seen.add(name.upper())
+        yield name, value
+
+
+def _put_system(registry: Registry, machine: Machine) -> None:
+    system, (major, minor, build) = machine.facts.system, machine.version
+    put = registry.put
+    put(CURRENT_VERSION, "SystemRoot", system.windows_directory)
+    put(CURRENT_VERSION, "ProductName", system.caption.strip().removeprefix("Microsoft "))
+    put(CURRENT_VERSION, "CurrentVersion", "6.3" if major >= 10 else f"{major}.{minor}")
+    put(CURRENT_VERSION, "CurrentBuildNumber", str(build))
+    put(CURRENT_VERSION, "InstallDate", int(machine.dial.moment(system.installed).timestamp()))
+    if major >= 10:
+        put(CURRENT_VERSION, "CurrentMajorVersionNumber", major)
+        put(CURRENT_VERSION, "CurrentMinorVersionNumber", minor)
+        put(CURRENT_VERSION, "UBR", system.revision)
+    if major >= 6:
+        put(CURRENT_VERSION, "EditionID", system.edition)
+        put(CURRENT_VERSION, "CurrentBuild", str(build))
+    put(rf"{_CONTROL}\Windows", "CSDVersion", system.service_pack * 256)
+    put(CURRENT_VERSION, "CSDVersion", f"Service Pack {system.service_pack}" if system.service_pack else None)
+    put(rf"{_CONTROL}\ProductOptions", "ProductType", _PRODUCTS[system.product_type])
+    put(ENVIRONMENT, "PROCESSOR_ARCHITECTURE", {"x86": "x86", "x64": "AMD64"}[system.architecture])
+    put(ENVIRONMENT, "windir", "%SystemRoot%", "REG_EXPAND_SZ")
+    put(rf"{_CONTROL}\Nls\Language", "Default", system.locale.upper())
+    put(rf"{_CONTROL}\Nls\Language", "InstallLanguage", system.ui_language.upper())
+    put(rf"{_CONTROL}\Nls\CodePage", "OEMCP", str(system.code_page))
+    put(rf"{_CONTROL}\Nls\CodePage", "ACP", str(system.ansi_code_page))
+    put(r"HKLM\SOFTWARE\Microsoft\Windows\CurrentVersion", "ProgramFilesDir", system.program_files)
+    put(r"HKLM\SOFTWARE\Microsoft\Windows\CurrentVersion", "CommonFilesDir", f"{system.program_files}\\Common Files")
+
+
+def _put_zone(registry: Registry, machine: Machine) -> None:
+    zone, key = machine.facts.zone, rf"{_CONTROL}\TimeZoneInformation"
+    registry.put(key, "Bias", zone.bias & 0xFFFFFFFF)
+    registry.put(key, "StandardBias", 0)
+    registry.put(key, "DaylightBias", zone.daylight_bias & 0xFFFFFFFF)
+    registry.put(key, "StandardName", zone.name)
+    registry.put(key, "StandardStart", bytes.fromhex(zone.standard_start) or bytes(16))
+    registry.put(key, "DaylightStart", bytes.fromhex(zone.daylight_start) or bytes(16))
+    if not machine.legacy:
+        registry.put(key, "TimeZoneKeyName", zone.name)
+    registry.put(rf"{CURRENT_VERSION}\Time Zones\{zone.name}", "Std", zone.name)
+
+
+def _put_network(registry: Registry, machine: Machine) -> None:
+    network = machine.facts.network
+    host = network.host_name or network.computer_name.lower()
+    for key in ("ActiveComputerName", "ComputerName"):
+        registry.put(rf"{_CONTROL}\ComputerName\{key}", "ComputerName", network.computer_name)
+    tcpip = rf"{SERVICES}\Tcpip\Parameters"
+    suffix = network.domain if network.part_of_domain else ""
+    for name, value in (("Hostname", host), ("NV Hostname", host), ("Domain", suffix), ("NV Domain", suffix)):
+        registry.put(tcpip, name, value)
+    registry.put(tcpip, "SearchList", ",".join(network.dns_suffixes))
+    lanman = rf"{SERVICES}\LanmanServer\Parameters"
+    registry.put(lanman, "OptionalNames", network.optional_names or None)
+    registry.put(rf"{SERVICES}\W32Time\Parameters", "NtpServer", network.time_server)
+
+
+def _put_memory(registry: Registry, machine: Machine) -> None:
+    items = []
+    for name, facts in machine.facts.memory.page_files.items():
+        items.append(f"{name} {facts.initial_mb} {facts.maximum_mb}")
+    registry.put(rf"{_CONTROL}\Session Manager\Memory Management", "PagingFiles", tuple(items) or None)
+
+
+def _put_entry(registry: Registry, name: str, facts: ServiceFacts | DriverFacts) -> str:
+    key = rf"{SERVICES}\{name}"
+    registry.put(key, "Type", _TYPES[facts.type] | (0x100 if isinstance(facts, ServiceFacts) and facts.interactive else 0))
+    registry.put(key, "Start", _STARTS[facts.start] if facts.start else None)
+    registry.put(key, "ErrorControl", 1)
+    registry.put(key, "ImagePath", facts.image, "REG_EXPAND_SZ")
+    registry.put(key, "DisplayName", facts.display)
+    registry.put(key, "Group", facts.group)
+    registry.put(key, "DependOnService", tuple(name for name in facts.depends if not name.startswith("+")) or None)
+    registry.put(key, "DependOnGroup", tuple(name[1:] for name in facts.depends if name.startswith("+")) or None)
+    return key
+
+
+def _put_services(registry: Registry, machine: Machine) -> None:
+    for name, facts in _unique(machine.facts.services.items()):
+        key = _put_entry(registry, name, facts)
+        registry.put(key, "ObjectName", facts.account)
+        registry.put(key, "Description", facts.description)
+        registry.put(key, "DelayedAutostart", 1 if facts.delayed else None)
+        registry.put(rf"{key}\Parameters", "ServiceDll", facts.dll, "REG_EXPAND_SZ")
+
+
+def _put_drivers(registry: Registry, machine: Machine) -> None:
+    for name, facts in _unique(machine.facts.drivers.items()):
+        key = _put_entry(registry, name, facts)
+        registry.put(key, "Tag", facts.tag)
+        instances = rf"{key}\Instances"
+        if facts.instances:
+            registry.put(instances, "DefaultInstance", next(iter(facts.instances)))
+        for instance, values in facts.instances.items():
+            registry.put(rf"{instances}\{instance}", "Altitude", values.altitude)
+            registry.put(rf"{instances}\{instance}", "Flags", values.flags)
+
+
+def _put_programs(registry: Registry, machine: Machine) -> None:
+    for name, facts in machine.facts.programs.items():
+        view = "SOFTWARE\\Wow6432Node" if facts.view == "wow64" else "SOFTWARE"
+        if facts.view == "wow64" and machine.facts.system.architecture == "x86":
+            raise ValueError(f"program `{name}`: Windows of 32 bits has no view wow64")
+        key = rf"HKLM\{view}\{_UNINSTALL}\{name}"
+        registry.make(key)
+        texts = {"DisplayName": facts.name, "DisplayVersion": facts.version, "Publisher": facts.publisher, "InstallDate": facts.date}
+        texts |= {"InstallLocation": facts.location, "UninstallString": facts.uninstall, "QuietUninstallString": facts.quiet}
+        texts["ParentKeyName"] = facts.parent
+        for value, text in texts.items():
+            registry.put(key, value, text)
+        registry.put(key, "SystemComponent", 1 if facts.system_component else None)
+
+
+def _put_filters(registry: Registry, machine: Machine) -> None:
+    for guid, filters in machine.facts.class_filters.items():
+        for side, names in filters.items():
+            registry.put(rf"{_CONTROL}\Class\{guid}", "UpperFilters" if side == "upper" else "LowerFilters", names)
+
+
+def _add_states(machine: Machine) -> None:
+    for name, service in machine.facts.services.items():
+        machine.services[name.upper()] = ServiceState(name, service.state, service.restricted)
+    for name, driver in machine.facts.drivers.items():
+        if name.upper() in machine.services:
+            raise ValueError(f"a service and a driver are both named `{name}`")
+        machine.services[name.upper()] = ServiceState(name, driver.state)
+
+
+def _add_logs(machine: Machine) -> None:
+    for name, log in machine.facts.logs.items():
+        machine.log_facts[name.upper()] = log
+    logs: dict[str, list[tuple[datetime, str]]] = {}
+    for label, event in machine.facts.events.items():
+        moment = machine.dial.moment(event.time)
+        if moment > machine.dial.now:
+            raise ValueError(f"event `{label}` lies in the future")
+        logs.setdefault(event.log.upper(), []).append((moment, label))
+    for name, entries in logs.items():
+        first = machine.log_facts[name].first_record if name in machine.log_facts else 1 + _seeded(f"{machine.name}:{name}") % 40_000
+        machine.logs[name] = [_record(machine, label, moment, first + i) for i, (moment, label) in enumerate(sorted(entries))]
+
+
+def _record(machine: Machine, label: str, moment: datetime, number: int) -> LogRecord:
+    event = machine.facts.events[label]
+    return LogRecord(facts=event, time=moment, strings=tuple(machine.dial.expand(text) for text in event.strings or ()), number=number)
+
+
+def _seeded(text: str) -> int:
+    return int(struct.unpack("<I", hashlib.sha256(text.encode()).digest()[:4])[0])

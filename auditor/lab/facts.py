@@ -1,0 +1,389 @@
+"""The facts of one lab host, as a fleet file writes them: what Windows is, never what the auditor makes of it. Types only.
+
+Rules of this file:
+1. Everything that may be added to, patched or removed by itself is a map from a name to a thing. Names keep their case; Windows' own
+   comparison without case is applied when the machine is built.
+2. Times are in the notation of `clock`; texts that say so may hold `{{time|picture}}`.
+3. Shorthands (services, drivers, programs, zone, ...) become registry values and files in `machine`; whatever the shorthands lack can be
+   written as registry values and files directly.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import Meta
+
+from auditor.lab.misbehave import Behaviour
+from auditor.model.host import RunState, ServiceType, StartType
+
+Text = Annotated[str, Meta(max_length=32_768)]
+Name = Annotated[str, Meta(min_length=1, max_length=256)]
+LongText = Annotated[str, Meta(max_length=1_048_576)]
+_DAY = r"\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])"
+_CLOCK = r"([01]?\d|2[0-3]):[0-5]\d(:[0-5]\d)?"
+Time = Annotated[
+    str,
+    Meta(
+        pattern=rf"^(-\d{{1,5}}[dhms]|-\d{{1,5}}d {_CLOCK}|{_DAY}([ T]{_CLOCK}Z?)?)$",
+        description="a time such as -1d 19:03, -90m, 2005-11-08 19:03 or 2005-11-08T11:03:00Z",
+    ),
+]
+Hex = Annotated[str, Meta(pattern="^[0-9a-fA-F ]*$", max_length=4096, description="hex digits")]
+Dword = Annotated[int, Meta(ge=0, le=0xFFFFFFFF)]
+Bytes = Annotated[int, Meta(ge=0, le=1 << 50)]
+Right = Literal["security_log", "system_log", "application_log", "tasks", "wmi"]
+
+
+class Facts(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Base of all facts: unknown names are errors."""
+
+
+class InboxFacts(Facts, frozen=True, kw_only=True):
+    """What the files that came with this Windows have in their headers."""
+
+    version: Text = "5.2.3790.3959"
+    """File version of inbox drivers and programs."""
+    company: Text = "Microsoft Corporation"
+    product: Text = "Microsoft® Windows® Operating System"
+    linked: Time | None = None
+    """Time round which the files were linked; null for reproducible builds, whose link timestamps are hashes."""
+    modified: Time = "2007-02-17 14:00:00"
+
+
+class SystemFacts(Facts, frozen=True, kw_only=True):
+    """The operating system."""
+
+    caption: Text
+    version: Annotated[str, Meta(pattern=r"^\d{1,3}\.\d{1,3}\.\d{1,6}$")]
+    revision: Dword | None = None
+    """UBR of Windows 10/2016 and later."""
+    service_pack: Annotated[int, Meta(ge=0, le=10)] = 0
+    edition: Text | None = None
+    """EditionID, from Vista/2008 on."""
+    product_type: Literal["workstation", "domain_controller", "server"] = "server"
+    architecture: Literal["x86", "x64"] = "x64"
+    locale: Annotated[str, Meta(pattern="^[0-9a-f]{4}$")] = "0409"
+    ui_language: Annotated[str, Meta(pattern="^[0-9a-f]{4}$")] = "0409"
+    code_page: Dword = 437
+    ansi_code_page: Dword = 1252
+    date_picture: Text = "M/d/yyyy"
+    """Short date of the system account, as Windows writes it (`d.M.yyyy`)."""
+    time_picture: Text = "h:mm:ss tt"
+    windows_directory: Text = "C:\\Windows"
+    program_files: Text = "C:\\Program Files"
+    manufacturer: Text = "VMware, Inc."
+    model: Text = "VMware Virtual Platform"
+    installed: Time = "2016-01-04 10:00:00"
+    boot: Time = "-12d 03:15:20"
+    """When Windows started last."""
+    powershell: Annotated[str, Meta(pattern=r"^(none|\d{1,2}(\.\d{1,6}){1,3})$")] = "5.1"
+    """`$PSVersionTable.PSVersion` as text; `none` where there is no powershell.exe."""
+    language_mode: Literal["FullLanguage", "ConstrainedLanguage", "RestrictedLanguage", "NoLanguage"] = "FullLanguage"
+    inbox: InboxFacts = InboxFacts()
+
+
+class ZoneFacts(Facts, frozen=True, kw_only=True):
+    """The time zone as the registry has it."""
+
+    name: Text = "UTC"
+    bias: Annotated[int, Meta(ge=-900, le=900)] = 0
+    """UTC = local time + bias, in minutes."""
+    daylight_bias: Annotated[int, Meta(ge=-120, le=120)] = 0
+    standard_start: Hex = ""
+    """SYSTEMTIME, 32 hex digits."""
+    daylight_start: Hex = ""
+
+
+class AdapterFacts(Facts, frozen=True, kw_only=True):
+    """One network adapter."""
+
+    description: Text = "Intel(R) PRO/1000 MT Network Connection"
+    addresses: tuple[Name, ...] = ()
+    masks: tuple[Name, ...] = ()
+    """One for each address; empty uses 255.255.255.0 and 64."""
+    gateways: tuple[Name, ...] = ()
+    dns_servers: tuple[Name, ...] = ()
+    dhcp: bool = False
+    dhcp_server: Name | None = None
+    mac: Annotated[str, Meta(pattern="^([0-9A-F]{2}:){5}[0-9A-F]{2}$")] | None = None
+
+
+class NetworkFacts(Facts, frozen=True, kw_only=True):
+    """Names and addresses."""
+
+    computer_name: Annotated[str, Meta(min_length=1, max_length=15)]
+    host_name: Name | None = None
+    """DNS host name; null is the computer name in lower case."""
+    domain: Name = "WORKGROUP"
+    """DNS domain, or the workgroup."""
+    part_of_domain: bool = False
+    dns_suffixes: tuple[Name, ...] = ()
+    """Search list."""
+    optional_names: tuple[Name, ...] = ()
+    time_server: Text | None = None
+    """W32Time's NtpServer value."""
+    adapters: dict[Name, AdapterFacts] = {}
+    """By connection name."""
+
+
+class PageFileFacts(Facts, frozen=True, kw_only=True):
+    """A page file."""
+
+    initial_mb: Dword = 0
+    maximum_mb: Dword = 0
+    allocated_mb: Dword = 2048
+    used_mb: Dword = 200
+    peak_mb: Dword = 300
+
+
+class VolumeFacts(Facts, frozen=True, kw_only=True):
+    """A volume with a drive letter."""
+
+    size: Bytes = 0
+    free: Bytes = 0
+    file_system: Text | None = "NTFS"
+    type: Literal["unknown", "removable", "fixed", "network", "optical", "ram"] = "fixed"
+    label: Text | None = None
+    dirty: bool | None = False
+
+
+class MemoryFacts(Facts, frozen=True, kw_only=True):
+    """Memory, page files and volumes."""
+
+    physical: Bytes = 4294967296
+    free: Bytes = 1073741824
+    page_files: dict[Name, PageFileFacts] = {}
+    """By path."""
+    volumes: dict[Annotated[str, Meta(pattern="^[A-Z]:$")], VolumeFacts] = {}
+
+
+class VersionFacts(Facts, frozen=True, kw_only=True):
+    """Strings and numbers of a version resource."""
+
+    file: Text | None = None
+    """Fixed file version, four numbers."""
+    product: Text | None = None
+    """Fixed product version; null is the file version."""
+    text: Text | None = None
+    """FileVersion string; null is the fixed file version."""
+    company: Text | None = None
+    name: Text | None = None
+    """ProductName."""
+    description: Text | None = None
+    original: Text | None = None
+    """OriginalFilename; null is the file's name."""
+
+
+class FileFacts(Facts, frozen=True, kw_only=True):
+    """A file. With `text` a text file; with `version`, `linked` or `machine` a PE file; else bytes made from `seed`."""
+
+    text: LongText | None = None
+    """May hold `{{time|picture}}`. Lines end in CR LF on the host."""
+    encoding: Literal["ansi", "oem", "utf-8", "utf-8-sig", "utf-16"] = "ansi"
+    version: VersionFacts | None = None
+    linked: Annotated[int, Meta(ge=0, le=0xFFFFFFFF)] | None = None
+    """TimeDateStamp of the PE header."""
+    machine: Literal["x86", "x64"] | None = None
+    size: Annotated[int, Meta(ge=0, le=1 << 45)] | None = None
+    """Bytes; a PE file is filled up to it."""
+    seed: Text = ""
+    """Two files of equal facts and seed are equal byte for byte."""
+    modified: Time | None = None
+    created: Time | None = None
+    sha256: Annotated[str, Meta(pattern="^[0-9a-f]{64}$")] | None = None
+    """A known hash that this file has; the bytes made for it don't."""
+
+
+class InstanceFacts(Facts, frozen=True, kw_only=True):
+    """An instance of a minifilter."""
+
+    altitude: Annotated[str, Meta(pattern=r"^\d{1,10}(\.\d{1,20})?$")]
+    flags: Dword = 0
+
+
+class ServiceFacts(Facts, frozen=True, kw_only=True):
+    """A Win32 service."""
+
+    display: Text | None = None
+    image: Text | None = None
+    dll: Text | None = None
+    start: StartType | None = None
+    delayed: bool = False
+    type: ServiceType = "own_process"
+    interactive: bool = False
+    state: RunState = "stopped"
+    account: Text | None = "LocalSystem"
+    group: Text | None = None
+    depends: tuple[Name, ...] = ()
+    description: Text | None = None
+    restricted: bool = False
+    """Its security descriptor hides it from ordinary users: the service control manager does not tell them of it."""
+
+
+class DriverFacts(Facts, frozen=True, kw_only=True):
+    """A kernel or file-system driver, its file and its place among the filters."""
+
+    display: Text | None = None
+    image: Text | None = None
+    """ImagePath as written; null leaves it out, Windows then takes System32\\drivers\\<name>.sys."""
+    start: StartType = "demand"
+    type: ServiceType = "kernel"
+    state: RunState = "running"
+    group: Text | None = None
+    tag: Dword | None = None
+    depends: tuple[Name, ...] = ()
+    file: FileFacts | Literal["inbox", "missing"] = "inbox"
+    """`inbox` came with this Windows; `missing`: the entry's file is not there."""
+    instances: dict[Name, InstanceFacts] = {}
+    """Minifilter instances; the first is the default one."""
+
+
+class ProgramFacts(Facts, frozen=True, kw_only=True):
+    """An uninstall entry."""
+
+    name: Text | None = None
+    version: Text | None = None
+    publisher: Text | None = None
+    date: Text | None = None
+    location: Text | None = None
+    uninstall: Text | None = None
+    quiet: Text | None = None
+    view: Literal["native", "wow64"] = "native"
+    system_component: bool = False
+    parent: Text | None = None
+
+
+class TriggerFacts(Facts, frozen=True, kw_only=True):
+    """When a task runs."""
+
+    kind: Literal["once", "daily", "weekly", "monthly", "boot", "logon", "idle"] = "daily"
+    start: Time = "2012-01-01 02:00:00"
+    """First start, local time."""
+    days: tuple[Literal["Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"], ...] = ()
+    """Weekly: on these days."""
+    days_of_month: tuple[Annotated[int, Meta(ge=1, le=31)], ...] = ()
+    interval: Annotated[int, Meta(ge=1, le=365)] = 1
+    """Daily, weekly: every so many days or weeks."""
+    every_minutes: Annotated[int, Meta(ge=0, le=44640)] = 0
+    """Repetition; 0 is none."""
+    duration_minutes: Annotated[int, Meta(ge=0, le=44640)] = 0
+    """How long it repeats; 0 is without end."""
+    enabled: bool = True
+
+
+class TaskFacts(Facts, frozen=True, kw_only=True):
+    """A scheduled task: as XML text, or as a plan that is written as XML or, up to Server 2003, as .job file and schtasks line."""
+
+    xml: LongText | None = None
+    command: Text | None = None
+    arguments: Text = ""
+    directory: Text = ""
+    author: Text = ""
+    description: Text = ""
+    user: Text = "S-1-5-18"
+    """Run-as account; well-known accounts as SID."""
+    highest: bool = False
+    enabled: bool = True
+    hidden: bool = False
+    triggers: tuple[TriggerFacts, ...] = ()
+    restricted: bool = False
+    """Ordinary users can't open its file."""
+    last_run: Time | None = None
+    next_run: Time | None = None
+    last_result: int | None = None
+    state: Literal["Ready", "Running", "Disabled", "Queued", "Unknown"] = "Ready"
+
+
+class ShareFacts(Facts, frozen=True, kw_only=True):
+    """A share."""
+
+    path: Text = ""
+    description: Text = ""
+    type: Literal["disk", "printer", "device", "ipc"] = "disk"
+    administrative: bool = False
+    """Made by Windows. C$ and the like, ADMIN$ and IPC$ are there without being listed."""
+
+
+class EventFacts(Facts, frozen=True, kw_only=True):
+    """A record of an event log."""
+
+    log: Name = "System"
+    source: Name
+    id: Annotated[int, Meta(ge=0, le=65535)]
+    qualifiers: Annotated[int, Meta(ge=0, le=65535)] = 0
+    time: Time
+    level: Literal["critical", "error", "warning", "information", "audit_success", "audit_failure"] = "information"
+    category: Annotated[int, Meta(ge=0, le=65535)] = 0
+    strings: tuple[Text, ...] | None = ()
+    """Insertion strings; may hold `{{time|picture}}`."""
+
+
+class LogFacts(Facts, frozen=True, kw_only=True):
+    """An event log as a whole."""
+
+    oldest: Time | None = None
+    """Time of its oldest record; null is that of the oldest event here."""
+    first_record: Annotated[int, Meta(ge=1)] = 1
+    """Number of the oldest event here; the others follow by time."""
+
+
+class UpdateFacts(Facts, frozen=True, kw_only=True):
+    """An installed update (Win32_QuickFixEngineering)."""
+
+    description: Text = "Security Update"
+    installed_on: Text = ""
+
+
+class AccessFacts(Facts, frozen=True, kw_only=True):
+    """What the auditor's account may see on this host."""
+
+    elevated: bool = True
+    """Whether its token holds the Administrators group, enabled."""
+    denied: tuple[Right, ...] = ()
+    denied_keys: tuple[Text, ...] = ()
+    """Registry keys that it can't open, with all below."""
+    denied_files: tuple[Text, ...] = ()
+    """Files and folders that it can't open."""
+
+
+class HostFacts(Facts, frozen=True, kw_only=True):
+    """One host."""
+
+    groups: tuple[Annotated[str, Meta(pattern="^[a-z][a-z0-9_]{0,60}$")], ...] = ()
+    """Inventory groups."""
+    aliases: tuple[Name, ...] = ()
+    """Further names that the inventory states."""
+    scheme: Literal["http", "https"] = "http"
+    winrm_stack: Text | None = None
+    behaviour: Behaviour = Behaviour()
+    access: AccessFacts = AccessFacts()
+    system: SystemFacts
+    zone: ZoneFacts = ZoneFacts()
+    network: NetworkFacts
+    memory: MemoryFacts = MemoryFacts()
+    registry: Annotated[
+        dict[Name, Any],
+        Meta(description="Key path (HKLM\\... or HKU\\...) to value name to data; a name that begins with a backslash is a subkey."),
+    ] = {}
+    services: dict[Name, ServiceFacts] = {}
+    drivers: dict[Name, DriverFacts] = {}
+    class_filters: dict[Annotated[str, Meta(pattern=r"^\{[0-9A-Fa-f-]{36}\}$")], dict[Literal["upper", "lower"], tuple[Name, ...]]] = {}
+    """Device class GUID to the drivers in its UpperFilters and LowerFilters."""
+    programs: dict[Name, ProgramFacts] = {}
+    files: dict[Name, FileFacts] = {}
+    """By full path; may hold `{{time|picture}}`."""
+    tasks: dict[Name, TaskFacts] = {}
+    """By full path (`\\Folder\\Name`), or by the name of the .job file."""
+    shares: dict[Name, ShareFacts] = {}
+    events: dict[Name, EventFacts] = {}
+    """By any label."""
+    logs: dict[Name, LogFacts] = {}
+    updates: dict[Name, UpdateFacts] = {}
+    """By KB number."""
+    features: dict[Name, Text] = {}
+    """Installed optional features: name to display name (Server 2008 R2 and later)."""
+    wmi: Annotated[
+        dict[Name, dict[Name, list[dict[str, Any]]]], Meta(description="Namespace to class to instances, for what only WMI tells.")
+    ] = {}
