@@ -6,8 +6,9 @@ long edges a place in the layers that they cross, order each layer by its neighb
 
 from __future__ import annotations
 
+import itertools
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import msgspec
 
@@ -47,12 +48,15 @@ class _Grid(msgspec.Struct, kw_only=True):
     turned: set[Pair]
 
 
-def lay_out(sizes: Mapping[str, tuple[float, float]], edges: Sequence[Pair], gaps: float = 150.0) -> Layout:
-    """Places for nodes of these sizes (width, height) with `gaps` pixels between layers. Edges join known nodes and are no loops."""
-    grid = _layered(list(sizes), edges)
+def lay_out(sizes: Mapping[str, tuple[float, float]], edges: Mapping[Pair, int], gaps: float = 150.0) -> Layout:
+    """Places for nodes of these sizes (width, height) with `gaps` pixels between layers.
+
+    Edges join known nodes and are no loops; an edge's number is its share of a box's side, for example the rows of its label.
+    """
+    grid = _layered(list(sizes), list(edges))
     _order(grid)
     boxes = _place(grid, sizes, gaps)
-    lines = _route(grid, boxes, set(sizes))
+    lines = _route(grid, boxes, edges)
     right = max((b.x + b.width / 2 for b in boxes.values()), default=0.0) + MARGIN
     bottom = max((b.y + b.height / 2 for b in boxes.values()), default=0.0) + MARGIN
     return Layout(boxes={k: b for k, b in boxes.items() if k in sizes}, lines=lines, width=right, height=bottom)
@@ -120,14 +124,14 @@ def _order(grid: _Grid) -> None:
     """Orders each layer by the mean place of its neighbours, sweeping right and left."""
     neighbours: dict[str, list[str]] = defaultdict(list)
     for chain in grid.chains.values():
-        for left, right in zip(chain, chain[1:], strict=False):
+        for left, right in itertools.pairwise(chain):
             neighbours[left].append(right)
             neighbours[right].append(left)
     for sweep in range(_SWEEPS):
         place = {key: i - len(layer) / 2 for layer in grid.layers for i, key in enumerate(layer)}
         for layer in grid.layers if sweep % 2 == 0 else reversed(grid.layers):
             means = {key: sum(place[n] for n in near) / len(near) if (near := neighbours[key]) else place[key] for key in layer}
-            layer.sort(key=lambda key, means=means: means[key])  # type: ignore[misc]
+            layer.sort(key=means.__getitem__)
             place.update({key: i - len(layer) / 2 for i, key in enumerate(layer)})
 
 
@@ -148,15 +152,15 @@ def _place(grid: _Grid, sizes: Mapping[str, tuple[float, float]], gaps: float) -
     return boxes
 
 
-def _route(grid: _Grid, boxes: Mapping[str, Box], nodes: set[str]) -> dict[Pair, tuple[Point, ...]]:
+def _route(grid: _Grid, boxes: Mapping[str, Box], shares: Mapping[Pair, int]) -> dict[Pair, tuple[Point, ...]]:
     """Points of each line; where several lines meet a side of a box, they share its height in the order of their other ends."""
     right_side: dict[str, list[tuple[float, Pair]]] = defaultdict(list)
     left_side: dict[str, list[tuple[float, Pair]]] = defaultdict(list)
     for edge, chain in grid.chains.items():
         right_side[chain[0]].append((boxes[chain[1]].y, edge))
         left_side[chain[-1]].append((boxes[chain[-2]].y, edge))
-    start = {edge: _port(boxes[k], 1, i, len(at)) for k, at in right_side.items() for i, (_, edge) in enumerate(sorted(at))}
-    end = {edge: _port(boxes[k], -1, i, len(at)) for k, at in left_side.items() for i, (_, edge) in enumerate(sorted(at))}
+    start = {edge: point for key, at in right_side.items() for edge, point in _ports(boxes[key], 1, sorted(at), shares)}
+    end = {edge: point for key, at in left_side.items() for edge, point in _ports(boxes[key], -1, sorted(at), shares)}
     lines: dict[Pair, tuple[Point, ...]] = {}
     for edge, chain in grid.chains.items():
         points = [start[edge]]
@@ -168,5 +172,10 @@ def _route(grid: _Grid, boxes: Mapping[str, Box], nodes: set[str]) -> dict[Pair,
     return lines
 
 
-def _port(box: Box, side: int, index: int, count: int) -> Point:
-    return box.x + side * box.width / 2, box.y - box.height / 2 + box.height * (index + 1) / (count + 1)
+def _ports(box: Box, side: int, lines: Sequence[tuple[float, Pair]], shares: Mapping[Pair, int]) -> Iterator[tuple[Pair, Point]]:
+    """Where each line meets a side of a box, from top to bottom, in the middle of its share."""
+    unit = box.height / sum(shares[edge] for _, edge in lines)
+    top = box.y - box.height / 2
+    for _, edge in lines:
+        yield edge, (box.x + side * box.width / 2, top + unit * shares[edge] / 2)
+        top += unit * shares[edge]

@@ -73,7 +73,7 @@ def pick(report: Report) -> Picture:
 
 def label(edge: Edge) -> str:
     """The few words on a line."""
-    marks = [edge.kind]
+    marks: list[str] = [edge.kind]
     marks += [edge.detail] if edge.detail and edge.kind == "serves" else []
     marks += ["deletes"] if edge.destructive else []
     marks += [f"{edge.hours[0]:02d}h"] if edge.hours and len(edge.hours) == 1 else []

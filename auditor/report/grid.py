@@ -17,7 +17,7 @@ def grid(headers: Sequence[str], rows: Sequence[Sequence[str]], *, width: int = 
 
     limits = _limits(headers, rows, width)
     wrapped = [[_wrap(cell, limit) for cell, limit in zip(row, limits, strict=True)] for row in rows]
-    return str(tabulate(wrapped, headers=list(headers), tablefmt="simple", disable_numparse=True, stralign="left", preserve_whitespace=True))
+    return tabulate(wrapped, list(headers), "simple", disable_numparse=True, stralign="left", preserve_whitespace=True)
 
 
 def _limits(headers: Sequence[str], rows: Sequence[Sequence[str]], width: int) -> list[int]:

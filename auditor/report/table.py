@@ -25,7 +25,8 @@ WAITS_SHOWN = 40
 def render(report: Report, *, width: int = DEFAULT_WIDTH) -> str:
     """The report as text of at most about `width` columns, ending in a line feed."""
     run = report.run
-    head = f"Fleet audit {run.id}, started {run.started_at}\nauditor {run.auditor}, {plural(run.rules, 'rule')} (matrix {run.matrix_digest[:12]})"
+    rules = f"{plural(run.rules, 'rule')} (matrix {run.matrix_digest[:12]})"
+    head = f"Fleet audit {run.id}, started {run.started_at}\nauditor {run.auditor}, {rules}"
     parts = [safe_lines(head), _coverage(report, width), _findings(report, width), _undetermined(report, width), _unresolved(report)]
     return "\n\n".join(part for part in parts if part) + "\n"
 
@@ -72,7 +73,8 @@ def _undetermined(report: Report, width: int) -> str:
     rows = [[str(len(wait.findings)), safe_text(rule_names(wait.findings)), safe_text(wait.missing)] for wait in found[:WAITS_SHOWN]]
     table = grid(("Checks", "Rules", "What would have to be known"), rows, width=width)
     rest = f"\n... and {len(found) - WAITS_SHOWN} more gaps: see the JSON or HTML report." if len(found) > WAITS_SHOWN else ""
-    return f"UNDETERMINED\n{plural(len(report.undetermined), 'check')} could not be decided; none of them counts as passed.\n\n{table}{rest}"
+    head = f"{plural(len(report.undetermined), 'check')} could not be decided; none of them counts as passed."
+    return f"UNDETERMINED\n{head}\n\n{table}{rest}"
 
 
 def _unresolved(report: Report) -> str:

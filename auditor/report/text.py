@@ -10,11 +10,11 @@ import re
 import unicodedata
 
 _HIDDEN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
-"""Unicode categories that a reader can't see or that command the display: controls, formats, surrogates, private, unassigned, separators."""
+"""Unicode categories that a reader can't see or that command the display: control, format, surrogate, private, unassigned, line ends."""
 _INVISIBLE = frozenset("\u115f\u1160\u3164\uffa0\u034f\u180b\u180c\u180d\u180f\u17b4\u17b5\u2800")
 """Letters and marks that show as nothing."""
 _PLAIN = re.compile(r"[\x20-\x7e]*")
-_MARKDOWN = re.compile(r"([\\`*_{}\[\]()#+!|~>-])")
+_MARKDOWN = re.compile(r"([\\`*_\[\]#$|~>])")
 _MARKS_IN_A_ROW = 4
 
 
@@ -58,7 +58,7 @@ def safe_markdown(text: str) -> str:
     escaped = safe_text(text).replace("&", "&amp;").replace("<", "&lt;")
     escaped = _MARKDOWN.sub(r"\\\1", escaped)
     escaped = escaped.replace("@", "&#64;").replace("://", "&#58;//").replace("www.", "www&#46;")
-    return re.sub(r"^(\s*\d+)([.)])", r"\1\\\2", escaped)
+    return re.sub(r"^(\s*\d*)([.)+=-])", r"\1\\\2", escaped)
 
 
 def markdown_code(text: str, *, in_table: bool = False) -> str:
