@@ -1,0 +1,98 @@
+"""Joins the probe's scripts into one text for one host: parameters, shared readers, asked sections, core. Reads package files only, asks nothing."""
+
+from __future__ import annotations
+
+import hashlib
+from importlib import resources
+from typing import Literal
+
+import msgspec
+
+from auditor.model.errors import UsageError
+from auditor.probes.framing import parameter_line
+
+READERS = ("answer", "registry", "files", "texts", "wmi", "logs")
+"""Scripts of `reading/`, in the order in which they are joined."""
+
+SCRIPTED_SECTIONS = (
+    "programs", "services", "drivers", "filters", "security", "dumps", "tasks", "scripts",
+    "system", "network", "memory", "shares", "updates", "events", "logons", "roles",
+)  # fmt: skip
+"""Sections that have a script, in the order in which they run: registry and files first, what can hang (WMI, event logs) last."""
+
+_PARTS = {"scripts": ("names", "scripts")}
+"""Sections whose script is in several files."""
+
+
+class ProbeRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What is asked of a host. Travels as data in the first line of the bundle, see `docs/probe.md`."""
+
+    sections: tuple[str, ...] = SCRIPTED_SECTIONS
+    """Sections to ask for; they run in the order of `SCRIPTED_SECTIONS`."""
+    section_deadline_seconds: int = 60
+    """A section is given up after this."""
+    host_deadline_seconds: int = 150
+    """The whole script ends after this."""
+    security_keys: tuple[str, ...] = ()
+    """Registry key globs below HKLM; `*` and `?` match within one level."""
+    security_files: tuple[str, ...] = ()
+    """File globs; may begin with %ProgramFiles%, %CommonProgramFiles%, %SystemRoot%, %ProgramData%, %AllUsersProfile%."""
+    event_days: int = 30
+    """Window of the events section, back from now."""
+    event_sources: tuple[str, ...] = ()
+    """Providers of the Application log whose events are all wanted."""
+    event_limit: int = 2000
+    """Events kept a log, newest first."""
+    logon_minutes: int = 30
+    """Window of logons before the last unexpected restart."""
+    logon_hours: int = 24
+    """Window of logons before now."""
+    logon_limit: int = 500
+    """Logons kept a window, newest first."""
+    hash_drivers: Literal["none", "non_microsoft", "all"] = "none"
+    """Which driver files get a SHA-256."""
+    script_limit_bytes: int = 262_144
+    """Larger scripts are not read."""
+    script_limit: int = 200
+    """Scripts read at most."""
+    task_limit: int = 5000
+    """Tasks read at most."""
+    answer_limit_bytes: int = 30_000_000
+    """Decoded bytes of all sections together; a section that would pass it is failed."""
+
+
+def default_sections() -> tuple[str, ...]:
+    """Sections that are asked for unless someone says otherwise."""
+    return SCRIPTED_SECTIONS
+
+
+def build_bundle(request: ProbeRequest) -> str:
+    """The script for one host. The same request gives the same text. Raises UsageError for a section without a script."""
+    unknown = [name for name in request.sections if name not in SCRIPTED_SECTIONS]
+    if unknown or not request.sections:
+        asked = ", ".join(unknown) or "nothing"
+        raise UsageError(f"the probe can't ask for {asked}", next_step=f"sections are {', '.join(sorted(SCRIPTED_SECTIONS))}")
+    asked_sections = [name for name in SCRIPTED_SECTIONS if name in request.sections]
+    parameters = {**msgspec.structs.asdict(request), "sections": asked_sections}
+    parts = [parameter_line(parameters), "$AuditReading = {\n", *(section_text("reading", name) for name in READERS), "}\n$AuditSections = @{}\n"]
+    for name in asked_sections:
+        text = "".join(section_text(name, part) for part in _PARTS.get(name, (name,)))
+        parts.append(f"$AuditSections['{name}'] = {{\n{text}}}\n")
+    parts.append(_plain(resources.files("auditor.probes").joinpath("core.ps1").read_text(encoding="ascii")))
+    return "".join(parts)
+
+
+def bundle_digest(script: str) -> str:
+    """SHA-256 in hex of what follows the parameter line: equal for all bundles of the same sections and version, whatever is asked."""
+    return hashlib.sha256(script.partition("\n")[2].encode("utf-8")).hexdigest()
+
+
+def section_text(folder: str, name: str) -> str:
+    """One script of the package without comments and blank lines."""
+    return _plain(resources.files("auditor.probes").joinpath(folder, f"{name}.ps1").read_text(encoding="ascii"))
+
+
+def _plain(text: str) -> str:
+    """Whole-line comments and blank lines left out; the scripts hold no text over several lines, so no line inside a text is touched."""
+    kept = [line.strip() for line in text.splitlines()]
+    return "".join(f"{line}\n" for line in kept if line and not line.startswith("#"))

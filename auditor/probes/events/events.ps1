@@ -1,0 +1,32 @@
+# Crash, shutdown, disk, memory and service events of the system log, installer, disk-check and asked providers of the application log.
+
+$system = @(
+    'EventLog=6005,6006,6008,6009', 'Microsoft-Windows-Kernel-Power=41,109', 'Microsoft-Windows-Kernel-General=12,13',
+    'BugCheck=1001', 'Microsoft-Windows-WER-SystemErrorReporting=1001', 'Save Dump=1001', 'System Error=1003', 'USER32=1074,1076',
+    'Service Control Manager=7000,7001,7022,7023,7024,7026,7031,7034,7045', 'disk=7,11,15,51,52,153,154,157',
+    'Ntfs=50,55,57,98,137,140', 'Microsoft-Windows-Ntfs=50,55,57,98,137,140', 'volsnap=24,25,33,36', 'Srv=2011,2019,2020',
+    'Microsoft-Windows-WHEA-Logger=1,17,18,19,20,46,47', 'Microsoft-Windows-Kernel-IO=1205', 'Microsoft-Windows-Resource-Exhaustion-Detector=2004',
+    'Application Popup=26,333', 'SAVRT=1005'
+)
+$application = @(
+    'Chkdsk=1001,26212,26214,26226', 'Microsoft-Windows-Chkdsk=1001,26212,26214,26226', 'Wininit=1001', 'Microsoft-Windows-Wininit=1001',
+    'Winlogon=1001', 'MsiInstaller=1033,1034,1035,11707,11724', 'Application Error=1000'
+)
+foreach ($source in $Parameters['event_sources']) { $application += ($source + '=*') }
+
+$now = [DateTime]::UtcNow
+$from = $now.AddDays(-[int]$Parameters['event_days'][0])
+$limit = [int]$Parameters['event_limit'][0]
+
+$rows = Read-Log 'System' $system $from $now $limit
+foreach ($row in $rows) { Add-Row $row }
+Add-Coverage 'System' $from
+$restart = Find-Restart $rows
+$Shared['restart'] = $restart
+$Shared['restart known'] = $true
+if ($null -ne $restart) {
+    # Starts and stops of services are too many for the whole window.
+    foreach ($row in (Read-Log 'System' @('Service Control Manager=7035,7036') $restart.AddHours(-2) $restart.AddMinutes(10) $limit)) { Add-Row $row }
+}
+foreach ($row in (Read-Log 'Application' $application $from $now $limit)) { Add-Row $row }
+Add-Coverage 'Application' $from

@@ -1,0 +1,162 @@
+# Event logs: records as rows, newest first. From Vista/2008 on the event log service is asked by XPath, before that the EventLog class.
+# A wanted list has items `provider=id,id` or `provider=*`.
+
+$AuditReader = 'System.Diagnostics.Eventing.Reader.EventLogReader'
+$AuditUnexpected = @('EventLog=6008', 'Microsoft-Windows-Kernel-Power=41', 'BugCheck=1001', 'Microsoft-Windows-WER-SystemErrorReporting=1001', 'Save Dump=1001')
+
+function Test-NewLogs {
+    if ((Get-Generation) -lt 600) { return $false }
+    if ($null -eq ($AuditReader -as [Type])) { [void][Reflection.Assembly]::LoadWithPartialName('System.Core') }
+    if ($null -eq ($AuditReader -as [Type])) { throw 'this host has no .NET 3.5: its event logs cannot be read from here' }
+    return $true
+}
+
+function Get-XmlText([string]$text) {
+    return $text.Replace('&', '&amp;').Replace('<', '&lt;').Replace('>', '&gt;').Replace('"', '&quot;').Replace("'", '&apos;')
+}
+
+function Get-TimeBounds([DateTime]$from, [DateTime]$until) {
+    $picture = 'yyyy-MM-ddTHH:mm:ss.fffZ'
+    $invariant = [Globalization.CultureInfo]::InvariantCulture
+    return "TimeCreated[@SystemTime&gt;='" + $from.ToString($picture, $invariant) + "' and @SystemTime&lt;='" + $until.ToString($picture, $invariant) + "']"
+}
+
+# A structured query: one selection a provider, so that the log is walked through once, and no selection passes the limit on conditions.
+function Get-LogQuery([string]$log, $wanted, [DateTime]$from, [DateTime]$until) {
+    $bounds = Get-TimeBounds $from $until
+    $text = New-Object Text.StringBuilder
+    [void]$text.Append('<QueryList><Query Id="0" Path="').Append((Get-XmlText $log)).Append('">')
+    foreach ($item in $wanted) {
+        $at = $item.LastIndexOf('=')
+        $ids = $item.Substring($at + 1)
+        $conditions = $bounds
+        if ($at -gt 0) { $conditions = "Provider[@Name='" + (Get-XmlText $item.Substring(0, $at)) + "'] and " + $bounds }
+        if ($ids -ne '*') { $conditions += ' and (EventID=' + $ids.Replace(',', ' or EventID=') + ')' }
+        [void]$text.Append('<Select Path="').Append((Get-XmlText $log)).Append('">*[System[').Append($conditions).Append(']]</Select>')
+    }
+    return $text.Append('</Query></QueryList>').ToString()
+}
+
+function Get-DataText($value) {
+    if ($null -eq $value) { return '' }
+    if ($value -is [byte[]]) { return Get-Hex $value }
+    if ($value -is [DateTime]) { return Get-UtcText $value }
+    if ($value -is [array]) { return [string]::Join("`n", [string[]]$value) }
+    return [Convert]::ToString($value, [Globalization.CultureInfo]::InvariantCulture)
+}
+
+function Get-NewLevel($record) {
+    # The audit bits of the security log's keywords.
+    if ($null -ne $record.Keywords) {
+        if (([long]$record.Keywords -band 0x20000000000000) -ne 0) { return 'audit_success' }
+        if (([long]$record.Keywords -band 0x10000000000000) -ne 0) { return 'audit_failure' }
+    }
+    $words = @{ 0 = 'information'; 1 = 'critical'; 2 = 'error'; 3 = 'warning'; 4 = 'information' }
+    if ($null -ne $record.Level -and $words.ContainsKey([int]$record.Level)) { return $words[[int]$record.Level] }
+    return 'unknown'
+}
+
+function Get-NewRow([string]$log, $record) {
+    $strings = New-Object Collections.ArrayList
+    foreach ($property in $record.Properties) { [void]$strings.Add((Get-DataText $property.Value)) }
+    return @{
+        log = $log; source = $record.ProviderName; id = [int]$record.Id; time = (Get-UtcText $record.TimeCreated)
+        record = $record.RecordId; level = (Get-NewLevel $record); strings = $strings; message = $null; category = $record.Task
+    }
+}
+
+# Rows of a log in a time window, at most $limit of them.
+function Read-NewLog([string]$log, $wanted, [DateTime]$from, [DateTime]$until, [int]$limit) {
+    $rows = New-Object Collections.ArrayList
+    $query = New-Object System.Diagnostics.Eventing.Reader.EventLogQuery ($log, 'LogName', (Get-LogQuery $log $wanted $from $until))
+    $query.ReverseDirection = $true
+    $reader = New-Object System.Diagnostics.Eventing.Reader.EventLogReader $query
+    try {
+        while ($rows.Count -lt $limit -and $null -ne ($record = $reader.ReadEvent())) { [void]$rows.Add((Get-NewRow $log $record)) }
+    } finally {
+        $reader.Dispose()
+    }
+    return , $rows
+}
+
+function Get-OldRow([string]$log, $entry) {
+    $strings = New-Object Collections.ArrayList
+    foreach ($text in $entry.ReplacementStrings) { [void]$strings.Add([string]$text) }
+    if ($null -ne $entry.Data -and $entry.Data.Length -gt 0) { [void]$strings.Add((Get-Hex $entry.Data)) }
+    $words = @{ 1 = 'error'; 2 = 'warning'; 4 = 'information'; 8 = 'audit_success'; 16 = 'audit_failure'; 0 = 'information' }
+    return @{
+        log = $log; source = $entry.Source; id = [int]($entry.InstanceId % 65536); time = (Get-UtcText $entry.TimeGenerated)
+        record = $entry.Index; level = $words[[int]$entry.EntryType]; strings = $strings; message = $null; category = $entry.CategoryNumber
+    }
+}
+
+function Get-WantedTable($wanted) {
+    $table = New-Object Collections.Hashtable ([StringComparer]::OrdinalIgnoreCase)
+    foreach ($item in $wanted) {
+        $at = $item.LastIndexOf('=')
+        foreach ($id in $item.Substring($at + 1).Split(',')) { $table[$item.Substring(0, $at) + '=' + $id] = $true }
+    }
+    return $table
+}
+
+function Test-Wanted($table, [string]$source, $id) {
+    return $table.ContainsKey($source + '=' + $id) -or $table.ContainsKey($source + '=*') -or $table.ContainsKey('=' + $id)
+}
+
+# Walks back from the newest record. 60,000 records are looked at and no more: a full log of 2003 holds about as many.
+function Read-OldLog([string]$log, $wanted, [DateTime]$from, [DateTime]$until, [int]$limit) {
+    $rows = New-Object Collections.ArrayList
+    $table = Get-WantedTable $wanted
+    $entries = (New-Object Diagnostics.EventLog $log).Entries
+    $first = [Math]::Max(0, $entries.Count - 60000)
+    for ($i = $entries.Count - 1; $i -ge $first -and $rows.Count -lt $limit; $i--) {
+        $entry = $entries.Item($i)
+        $time = $entry.TimeGenerated.ToUniversalTime()
+        if ($time -lt $from) { return , $rows }
+        if ($time -le $until -and (Test-Wanted $table $entry.Source ([int]($entry.InstanceId % 65536)))) { [void]$rows.Add((Get-OldRow $log $entry)) }
+    }
+    if ($first -gt 0) { Add-Gap '' '' ($log + ': only the newest 60000 records were looked at') }
+    return , $rows
+}
+
+function Read-Log([string]$log, $wanted, [DateTime]$from, [DateTime]$until, [int]$limit) {
+    $Shared['waiting'] = 'the event log service'
+    if ($Shared['the event log service hangs']) { throw ('not asked again: the event log service did not answer an earlier section (' + $Shared['the event log service hangs'] + ')') }
+    if (Test-NewLogs) { $rows = Read-NewLog $log $wanted $from $until $limit } else { $rows = Read-OldLog $log $wanted $from $until $limit }
+    $Shared['waiting'] = $null
+    if ($rows.Count -ge $limit) { Add-Gap '' '' ($log + ': only the newest ' + $limit + ' records that are wanted were kept') }
+    return , $rows
+}
+
+# Time of the oldest record as text, null where the log is empty.
+function Get-Oldest([string]$log) {
+    if (Test-NewLogs) {
+        $reader = New-Object System.Diagnostics.Eventing.Reader.EventLogReader ($log, 'LogName')
+        try {
+            $record = $reader.ReadEvent()
+            if ($null -eq $record) { return $null }
+            return Get-UtcText $record.TimeCreated
+        } finally {
+            $reader.Dispose()
+        }
+    }
+    $entries = (New-Object Diagnostics.EventLog $log).Entries
+    if ($entries.Count -eq 0) { return $null }
+    $first = $entries.Item(0)
+    return Get-UtcText $first.TimeGenerated
+}
+
+function Add-Coverage([string]$log, [DateTime]$from) {
+    [void]$Answer['coverage'].Add(@{ log = $log; oldest = (Get-Oldest $log); asked_from = (Get-UtcText $from) })
+}
+
+# The newest record that tells of an unexpected restart, as a DateTime in UTC, or null.
+function Find-Restart($rows) {
+    $table = Get-WantedTable $AuditUnexpected
+    foreach ($row in $rows) {
+        if (Test-Wanted $table $row['source'] $row['id']) {
+            return [DateTime]::ParseExact($row['time'], 'yyyy-MM-ddTHH:mm:ssZ', [Globalization.CultureInfo]::InvariantCulture, 'AdjustToUniversal, AssumeUniversal')
+        }
+    }
+    return $null
+}

@@ -1,0 +1,120 @@
+# Scheduled tasks as they lie on the disk: task XML from Vista on; before that .job files, and what schtasks prints (it alone knows the account).
+# What was read is kept for the scripts section.
+
+$windows = Get-WindowsFolder
+$limit = [int]$Parameters['task_limit'][0]
+$kept = New-Object Collections.ArrayList
+
+function Test-Room {
+    if ($kept.Count -lt $limit) { return $true }
+    if (-not $Shared['tasks full']) { Add-Gap '' '' ('only the first ' + $limit + ' tasks were read') }
+    $Shared['tasks full'] = $true
+    return $false
+}
+
+function Add-XmlTask([string]$file, [string]$path) {
+    $row = @{ path = $path; source_format = 'xml'; text = $null; data = $null }
+    try {
+        $bytes = Read-File $file 1048576
+        if ($null -eq $bytes) { Add-Gap $path 'text' 'larger than 1 MiB: not read' } else { $row['text'] = Get-Text $bytes 'task.xml' }
+    } catch {
+        Add-Gap $path 'text' (Get-Words $_)
+    }
+    Add-Row $row
+    [void]$kept.Add($row)
+}
+
+# Breadth first with a list of folders: no recursion that a deep tree could exhaust.
+function Add-XmlTasks([string]$top) {
+    $folders = New-Object Collections.ArrayList
+    [void]$folders.Add('')
+    for ($i = 0; $i -lt $folders.Count; $i++) {
+        $below = $folders[$i]
+        try {
+            $place = Get-RealPath ($top + $below)
+            $files = [IO.Directory]::GetFiles($place)
+            foreach ($folder in [IO.Directory]::GetDirectories($place)) {
+                $link = [int][IO.File]::GetAttributes($folder) -band [int][IO.FileAttributes]::ReparsePoint
+                if ($link -eq 0) { [void]$folders.Add($below + '\' + [IO.Path]::GetFileName($folder)) } else { Add-Gap ($below + '\' + [IO.Path]::GetFileName($folder)) '' 'a link: not followed' }
+            }
+        } catch {
+            if ($below -eq '') { throw }
+            Add-Gap $below '' (Get-Words $_)
+            continue
+        }
+        foreach ($file in $files) {
+            if (-not (Test-Room)) { return }
+            $name = [IO.Path]::GetFileName($file)
+            Add-XmlTask ($top + $below + '\' + $name) ($below + '\' + $name)
+        }
+    }
+}
+
+function Add-Jobs([string]$folder) {
+    foreach ($name in (Get-FittingNames $folder '*.job' $true)) {
+        if (-not (Test-Room)) { return }
+        $row = @{ path = $name; source_format = 'job'; text = $null; data = $null }
+        try {
+            $bytes = Read-File ($folder + '\' + $name) 262144
+            if ($null -eq $bytes) { Add-Gap $name 'data' 'larger than 256 KiB: not read' } else { $row['data'] = [Convert]::ToBase64String($bytes) }
+            $row['bytes'] = $bytes
+        } catch {
+            Add-Gap $name 'data' (Get-Words $_)
+        }
+        [void]$kept.Add($row)
+        Add-Row @{ path = $name; source_format = 'job'; text = $null; data = $row['data'] }
+    }
+}
+
+# The second column of a CSV line whose items all stand in quotes.
+function Get-TaskName([string]$line) {
+    if ($line -match '^"(?:[^"]|"")*","((?:[^"]|"")*)"') { return $Matches[1].Replace('""', '"') }
+    return $null
+}
+
+function Read-Listing {
+    $start = New-Object Diagnostics.ProcessStartInfo
+    $start.FileName = Get-RealPath ($windows + '\System32\schtasks.exe')
+    $start.Arguments = '/query /fo csv /v'
+    $start.UseShellExecute = $false
+    $start.CreateNoWindow = $true
+    $start.RedirectStandardOutput = $true
+    $start.StandardOutputEncoding = Get-CodePage 'OEMCP'
+    $process = [Diagnostics.Process]::Start($start)
+    $Answer['child'] = $process
+    $text = $process.StandardOutput.ReadToEnd()
+    $process.WaitForExit()
+    $Answer['child'] = $null
+    return $text
+}
+
+function Add-Listed([string]$text) {
+    $head = $null
+    $order = New-Object Collections.ArrayList
+    $lines = New-Object Collections.Hashtable ([StringComparer]::OrdinalIgnoreCase)
+    foreach ($line in $text.Replace("`r", '').Split([char]10)) {
+        $name = Get-TaskName $line
+        if ($null -eq $name) { continue }
+        if ($null -eq $head) {
+            $head = $line
+        } elseif ($line -ne $head) {
+            if (-not $lines.ContainsKey($name)) { [void]$order.Add($name) }
+            $lines[$name] = [string]$lines[$name] + "`n" + $line
+        }
+    }
+    foreach ($name in $order) { Add-Row @{ path = $name; source_format = 'schtasks'; text = ($head + $lines[$name]); data = $null } }
+}
+
+$Shared['tasks full'] = $false
+if ((Get-Generation) -ge 600) {
+    Add-XmlTasks ($windows + '\System32\Tasks')
+} else {
+    Add-Jobs ($windows + '\Tasks')
+    $tool = $windows + '\System32\schtasks.exe'
+    try {
+        if (Test-File $tool '' 'text') { Add-Listed (Read-Listing) } else { Add-Gap '' 'text' 'schtasks.exe is not there: the accounts of the tasks are not known' }
+    } catch {
+        Add-Gap '' 'text' ('schtasks: ' + (Get-Words $_))
+    }
+}
+$Shared['tasks'] = $kept
