@@ -1,0 +1,148 @@
+"""Reads runs, results, snapshots and reports inside a transaction that the caller holds. Every digest and seal is checked on the way."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, TypeVar
+
+from sqlalchemy import ColumnElement, Connection, Row, func, select
+
+from auditor.model.errors import StoreError
+from auditor.model.finding import Report
+from auditor.model.host import HostResult, Snapshot, Target
+from auditor.store.blobs import Blob, seal, unpack
+from auditor.store.sections import Facts, Moving, join
+from auditor.store.shapes import COLLECTING, PARTS, Rest, StoredHost, StoredRun
+from auditor.store.tables import BLOB, FINDING, PART, RESULT, RUN, SNAPSHOT
+
+CHUNK = 400
+"""How many values go into one IN list; SQLite allows 32,766, older builds 999."""
+
+T = TypeVar("T")
+
+
+def runs(connection: Connection) -> list[StoredRun]:
+    """All runs, the latest first."""
+    hosts = {row[0]: row[1] for row in connection.execute(select(RESULT.c.run, func.count()).group_by(RESULT.c.run))}
+    reported = set(connection.execute(select(PART.c.run).distinct()).scalars())
+    violated = select(FINDING.c.run, func.count()).where(FINDING.c.verdict == "violated").group_by(FINDING.c.run)
+    found = {row[0]: row[1] for row in connection.execute(violated)}
+    rows = connection.execute(select(RUN).order_by(RUN.c.number.desc()))
+    return [
+        StoredRun(
+            id=row.id,
+            kind=row.kind,
+            started_at=row.started_at,
+            auditor=row.auditor,
+            state=row.state,
+            hosts=hosts.get(row.number, 0),
+            findings=found.get(row.number, 0) if row.number in reported else None,
+        )
+        for row in rows
+        if _sealed(row, "run", (row.id, row.kind, row.started_at, row.auditor, row.state))
+    ]
+
+
+def latest(connection: Connection, hosts: Sequence[str] | None) -> list[StoredHost]:
+    """The last result of each host that a collecting run has, by name; of all hosts unless some are named."""
+    last = (
+        select(func.max(RESULT.c.number)).join(RUN, RUN.c.number == RESULT.c.run).where(RUN.c.kind.in_(COLLECTING)).group_by(RESULT.c.host)
+    )
+    if hosts is None:
+        return _results(connection, RESULT.c.number.in_(last))
+    chunks = [hosts[i : i + CHUNK] for i in range(0, len(hosts), CHUNK)]
+    return [host for chunk in chunks for host in _results(connection, RESULT.c.number.in_(last.where(RESULT.c.host.in_(chunk))))]
+
+
+def of_run(connection: Connection, run: str) -> list[StoredHost]:
+    """The results that a run has or rests on, in the order in which they were saved."""
+    return _results(connection, RESULT.c.run == run_row(connection, run).number)
+
+
+def _results(connection: Connection, chosen: ColumnElement[bool]) -> list[StoredHost]:
+    rows = connection.execute(select(RESULT).where(chosen).order_by(RESULT.c.number)).all()
+    return [_stored_host(connection, row) for row in rows]
+
+
+def _stored_host(connection: Connection, row: Row[Any]) -> StoredHost:
+    _sealed(row, "result", (row.run, row.host, row.status, row.reason, row.next_step, row.seconds, row.target, row.snapshot))
+    target = _one(connection, row.target, Target)
+    try:
+        snapshot = _snapshot(connection, SNAPSHOT.c.number == row.snapshot) if row.snapshot is not None else None
+        if row.snapshot is not None and snapshot is None:
+            raise StoreError("the snapshot is lost")
+    except StoreError as error:
+        reason = f"unreadable in the store: {error.message}"
+        unreadable = HostResult(host=row.host, status="failed", reason=reason, next_step="Collect this host again.", seconds=row.seconds)
+        return StoredHost(target=target, result=unreadable, row=row.number)
+    facts = {"host": row.host, "status": row.status, "reason": row.reason, "next_step": row.next_step, "seconds": row.seconds}
+    return StoredHost(target=target, result=HostResult(snapshot=snapshot, **facts), row=row.number)
+
+
+def snapshot_at(connection: Connection, host: str, at: str | None) -> Snapshot | None:
+    """The last snapshot of a host, or the last one not later than `at` (ISO 8601 in UTC)."""
+    chosen = SNAPSHOT.c.host == host
+    return _snapshot(connection, chosen if at is None else chosen & (SNAPSHOT.c.collected_at <= at))
+
+
+def _snapshot(connection: Connection, chosen: ColumnElement[bool]) -> Snapshot | None:
+    statement = select(SNAPSHOT).where(chosen).order_by(SNAPSHOT.c.collected_at.desc(), SNAPSHOT.c.number.desc()).limit(1)
+    row = connection.execute(statement).one_or_none()
+    if row is None:
+        return None
+    _sealed(row, "snapshot", (row.host, row.collected_at, row.facts, row.moving))
+    facts = _one(connection, row.facts, Facts)
+    moving: Moving | None
+    try:
+        moving = _one(connection, row.moving, Moving)
+    except StoreError:
+        moving = None
+    records = _blobs(connection, sorted({section.records for section in facts.sections.values()}))
+    return join(row.host, row.collected_at, facts, moving, records)
+
+
+def report(connection: Connection, run: str | None) -> Report:
+    """The report of a run, or the last report. Raises StoreError where there is none or a part is damaged."""
+    number = _last_reported(connection) if run is None else run_row(connection, run).number
+    digests = {row[0]: row[1] for row in connection.execute(select(PART.c.name, PART.c.digest).where(PART.c.run == number))}
+    if not digests:
+        raise StoreError(f"run {run} has no report: it was stopped before its end", next_step="`auditor check` evaluates what it stored.")
+    if lost := ({name for name, _ in PARTS} | {"rest"}) - set(digests):
+        raise StoreError(f"the store is damaged: parts of a report are lost ({', '.join(sorted(lost))})")
+    rest = _one(connection, digests["rest"], Rest)
+    parts: dict[str, Any] = {name: _one(connection, digests[name], kind) for name, kind in PARTS}
+    return Report(schema_version=rest.schema_version, unresolved=rest.unresolved, satisfied=rest.satisfied, **parts)
+
+
+def _last_reported(connection: Connection) -> int:
+    number = connection.execute(select(func.max(PART.c.run))).scalar()
+    if number is None:
+        raise StoreError("the store holds no report yet", next_step="Run `auditor audit`, or `auditor check` after `auditor collect`.")
+    return int(number)
+
+
+def run_row(connection: Connection, run: str) -> Row[Any]:
+    """The row of a run by its id. Raises StoreError where there is none."""
+    row = connection.execute(select(RUN).where(RUN.c.id == run)).one_or_none()
+    if row is None:
+        raise StoreError(f"there is no run {run!r} in the store", next_step="`auditor report --list` shows the runs.")
+    return row
+
+
+def _one(connection: Connection, digest: str, kind: type[T]) -> T:
+    blob = _blobs(connection, [digest]).get(digest)
+    if blob is None:
+        raise StoreError(f"stored bytes are lost: {digest[:12]}…")
+    return unpack(blob, kind)
+
+
+def _blobs(connection: Connection, digests: Sequence[str]) -> dict[str, Blob]:
+    rows = connection.execute(select(BLOB).where(BLOB.c.digest.in_(digests)))
+    return {row.digest: Blob(digest=row.digest, codec=row.codec, size=row.size, data=bytes(row.data)) for row in rows}
+
+
+def _sealed(row: Row[Any], what: str, values: Sequence[object]) -> bool:
+    """True, or StoreError where a column of the row has changed since it was written."""
+    if row.seal != seal(values):
+        raise StoreError(f"the store is damaged: a {what} row has changed since it was written", next_step="Restore the store from a copy.")
+    return True

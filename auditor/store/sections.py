@@ -1,0 +1,140 @@
+"""A snapshot in pieces that are stored once, and whole again. Pure.
+
+Facts (status, reason, gaps and the digest of the records of each section) give the same bytes for a host that has not changed; what
+moves by itself (times, readings, clock) lies apart. A damaged piece makes its section `failed` or `partial`, never empty and ok.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, get_args
+
+import msgspec
+
+from auditor.model.errors import StoreError
+from auditor.model.host import Clock, Gap, LogCoverage, Nothing, Section, Sections, Snapshot, Status
+from auditor.store.blobs import Blob, pack, unpack
+
+
+class SectionFacts(msgspec.Struct, frozen=True, kw_only=True):
+    """What stays of a section."""
+
+    status: Status
+    reason: str
+    records: str
+    """Digest of the records' blob."""
+    gaps: tuple[Gap, ...]
+
+
+class Facts(msgspec.Struct, frozen=True, kw_only=True):
+    """What stays of a snapshot."""
+
+    schema_version: int
+    collector: str
+    transport: str
+    certificate_checked: bool | None
+    sections: dict[str, SectionFacts]
+
+
+class SectionMoving(msgspec.Struct, frozen=True, kw_only=True):
+    """What moves by itself in a section."""
+
+    started_at: str | None
+    seconds: float | None
+    readings: msgspec.Raw
+
+
+class Moving(msgspec.Struct, frozen=True, kw_only=True):
+    """What moves by itself in a snapshot."""
+
+    clock: Clock
+    log_coverage: tuple[LogCoverage, ...]
+    sections: dict[str, SectionMoving]
+
+
+class Pieces(msgspec.Struct, frozen=True, kw_only=True):
+    """A snapshot as it is stored."""
+
+    facts: Blob
+    moving: Blob
+    records: tuple[Blob, ...]
+
+
+def split(snapshot: Snapshot) -> Pieces:
+    """The pieces of a snapshot; sections that were not asked leave no trace."""
+    facts: dict[str, SectionFacts] = {}
+    moving: dict[str, SectionMoving] = {}
+    records: dict[str, Blob] = {}
+    for name, section in _asked(snapshot.sections).items():
+        blob = pack(section.records)
+        records[blob.digest] = blob
+        facts[name] = SectionFacts(status=section.status, reason=section.reason, records=blob.digest, gaps=section.gaps)
+        readings = msgspec.Raw(msgspec.json.encode(section.readings))
+        moving[name] = SectionMoving(started_at=section.started_at, seconds=section.seconds, readings=readings)
+    stays = Facts(
+        schema_version=snapshot.schema_version,
+        collector=snapshot.collector,
+        transport=snapshot.transport,
+        certificate_checked=snapshot.certificate_checked,
+        sections=facts,
+    )
+    moves = Moving(clock=snapshot.clock, log_coverage=snapshot.log_coverage, sections=moving)
+    return Pieces(facts=pack(stays), moving=pack(moves), records=tuple(records.values()))
+
+
+def join(host: str, collected_at: str, facts: Facts, moving: Moving | None, records: Mapping[str, Blob]) -> Snapshot:
+    """The snapshot again. `moving` is None where its blob is damaged; a digest without a blob in `records` is a lost one."""
+    sections: dict[str, Any] = {}
+    for name, stays in facts.sections.items():
+        record_type, reading_type = _types(name)
+        moves = moving.sections.get(name) if moving else None
+        section = _section(stays, record_type, records.get(stays.records))
+        sections[name] = _with_readings(section, record_type, reading_type, moves)
+    return Snapshot(
+        schema_version=facts.schema_version,
+        host=host,
+        collected_at=collected_at,
+        collector=facts.collector,
+        transport=facts.transport,
+        clock=moving.clock if moving else Clock(),
+        log_coverage=moving.log_coverage if moving else (),
+        sections=Sections(**sections),
+        certificate_checked=facts.certificate_checked,
+    )
+
+
+def _asked(sections: Sections) -> dict[str, Section[Any, Any]]:
+    named = {name: getattr(sections, name) for name in sections.__struct_fields__}
+    return {name: section for name, section in named.items() if section != Section()}
+
+
+def _types(name: str) -> tuple[Any, Any]:
+    """Types of a section's records and readings. A name that this version does not know is an error, not a section to forget."""
+    for field in msgspec.structs.fields(Sections):
+        if field.name == name:
+            record_type, reading_type = get_args(field.type)
+            return record_type, reading_type
+    raise StoreError(
+        f"the store holds a section {name!r} that this version does not know", next_step="Use the newer auditor that wrote it."
+    )
+
+
+def _section(stays: SectionFacts, record_type: Any, blob: Blob | None) -> Section[Any, Any]:
+    try:
+        if blob is None:
+            raise StoreError("stored bytes are lost")
+        records = unpack(blob, tuple[record_type, ...])  # type: ignore[type-arg, unused-ignore]
+    except StoreError as error:
+        return Section(status="failed", reason=f"unreadable in the store: {error.message}", gaps=stays.gaps)
+    return Section(status=stays.status, reason=stays.reason, records=records, gaps=stays.gaps)
+
+
+def _with_readings(section: Section[Any, Any], record_type: Any, reading_type: Any, moves: SectionMoving | None) -> Section[Any, Any]:
+    replace = msgspec.structs.replace
+    if moves is not None:
+        readings = msgspec.json.decode(moves.readings, type=tuple[reading_type, ...])
+        return replace(section, started_at=moves.started_at, seconds=moves.seconds, readings=readings)
+    if reading_type is Nothing or not section.usable:
+        return section
+    reason = "unreadable in the store: its readings are damaged"
+    return replace(section, status="failed" if record_type is Nothing else "partial", reason=reason)

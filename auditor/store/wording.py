@@ -1,0 +1,42 @@
+"""What went wrong with a database, in words a person can act on. Pure."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from auditor.model.errors import StoreError
+
+_CAUSES = (
+    (
+        ("readonly", "read-only", "attempt to write"),
+        "is read-only",
+        "Make the file and its folder writable, or choose another place with --store.",
+    ),
+    (
+        ("disk is full", "no space", "disk i/o error"),
+        "can't be written: the disk is full or failing",
+        "Free some space or choose another place with --store.",
+    ),
+    (
+        ("malformed", "not a database", "corrupt"),
+        "is damaged or no database",
+        "Restore it from a copy, or choose another file with --store.",
+    ),
+    (("locked", "busy"), "is in use by another process that does not let go", "Wait for the other run to end."),
+    (("unable to open",), "can't be opened", "Check the rights on the file and its folder."),
+    (
+        ("connection refused", "could not connect", "connection failed"),
+        "can't be reached",
+        "Check the database's address and that it runs.",
+    ),
+)
+
+
+def store_error(error: Exception, where: str | Path) -> StoreError:
+    """The StoreError for an error of the database library; its own text stays in the message, the statement and its values do not."""
+    original = str(getattr(error, "orig", None) or error).splitlines()[0][:200]
+    place = str(where).split("@")[-1]
+    for words, cause, step in _CAUSES:
+        if any(word in original.casefold() for word in words):
+            return StoreError(f"the store {place} {cause} ({original})", next_step=step)
+    return StoreError(f"the store {place} failed: {original}", next_step="Run with -v for the trace.")
