@@ -220,7 +220,7 @@ def _add_logs(machine: Machine) -> None:
 
 def _record(machine: Machine, label: str, moment: datetime, number: int) -> LogRecord:
     event = machine.facts.events[label]
-    return LogRecord(facts=event, time=moment, strings=tuple(machine.dial.expand(text) for text in event.strings or ()), number=number)
+    return LogRecord(facts=event, time=moment, strings=tuple(machine.dial.expand(text) for text in event.strings), number=number)
 
 
 def _seeded(text: str) -> int:

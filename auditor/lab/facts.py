@@ -316,8 +316,10 @@ class EventFacts(Facts, frozen=True, kw_only=True):
     time: Time
     level: Literal["critical", "error", "warning", "information", "audit_success", "audit_failure"] = "information"
     category: Annotated[int, Meta(ge=0, le=65535)] = 0
-    strings: tuple[Text, ...] | None = ()
+    strings: tuple[Text, ...] = ()
     """Insertion strings; may hold `{{time|picture}}`."""
+    data: Hex = ""
+    """Binary data of the record."""
 
 
 class LogFacts(Facts, frozen=True, kw_only=True):
@@ -341,7 +343,10 @@ class AccessFacts(Facts, frozen=True, kw_only=True):
 
     elevated: bool = True
     """Whether its token holds the Administrators group, enabled."""
+    audits_logons: bool = True
+    """Whether the host's audit policy writes logons to the Security log, the auditor's own among them."""
     denied: tuple[Right, ...] = ()
+    """What it can't read besides. Without elevation the Security log is denied anyway."""
     denied_keys: tuple[Text, ...] = ()
     """Registry keys that it can't open, with all below."""
     denied_files: tuple[Text, ...] = ()

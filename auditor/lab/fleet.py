@@ -272,6 +272,6 @@ def fleet_schema() -> dict[str, Any]:
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
 
 
-def problems_of(name: str, error: ValueError) -> LabError:
+def problem_of(name: str, error: ValueError) -> Problem:
     """A fact that only shows as wrong when the machine is built (an impossible date, two names that differ in case only)."""
-    return LabError(f"host {name}: {error}", (Problem(file=name, message=str(error)),))
+    return Problem(file=name, message=str(error))

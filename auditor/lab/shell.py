@@ -1,0 +1,190 @@
+"""What a lab host does with the commands that arrive over WinRM: the auditor's probe and nothing else, or the operator's commands.
+
+Owns who may run what, and the record of violations. Knows the probe by its framing only: the fixed command line, the parameter line,
+and digests of bundles that it was given.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import hashlib
+import time
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from pathlib import Path
+
+import msgspec
+
+from auditor.lab.answers import answer_section
+from auditor.lab.clock import stamp
+from auditor.lab.commands import Context, run_line
+from auditor.lab.facts import EventFacts
+from auditor.lab.machine import LogRecord, Machine
+from auditor.lab.process import BufferedProcess, Refusal, Role
+from auditor.lab.sheet import Ask
+from auditor.model.errors import DecodeError
+from auditor.probes import framing
+
+Digest = Callable[[tuple[str, ...]], str]
+_LARGEST_SCRIPT = 4 * 1024 * 1024
+_SHORTENED = 200
+
+
+class Probe(msgspec.Struct, frozen=True, kw_only=True):
+    """How the auditor's bundle is known: SHA-256 of what follows its parameter line."""
+
+    digests: frozenset[str] = frozenset()
+    digest_of: Digest | None = None
+    """Sections asked for -> digest of their bundle. With neither, every script with a parameter line is taken."""
+
+    def accepts(self, script: str, sections: tuple[str, ...]) -> bool:
+        """Whether this is the auditor's own bundle."""
+        if not self.digests and self.digest_of is None:
+            return True
+        digest = hashlib.sha256(script.partition("\n")[2].encode("utf-8")).hexdigest()
+        return digest in self.digests or (self.digest_of is not None and digest == self.digest_of(sections))
+
+
+class Violations:
+    """What the auditor's account tried besides the probe: one JSON object a line."""
+
+    def __init__(self, path: Path, clock: Callable[[], datetime]) -> None:
+        self._path = path
+        self._clock = clock
+
+    def add(self, host: str, user: str, what: str) -> None:
+        """Notes one; `what` is shortened."""
+        line = msgspec.json.encode({"time": stamp(self._clock()), "host": host, "user": user, "what": what[:_SHORTENED]})
+        with self._path.open("ab") as stream:
+            stream.write(line + b"\n")
+
+
+class LabShell:
+    """A HostShell over one machine. All methods run on the server's loop."""
+
+    def __init__(self, machine: Machine, *, clock: Callable[[], datetime], probe: Probe, violations: Violations) -> None:
+        self.machine = machine
+        self._clock = clock
+        self._probe = probe
+        self._violations = violations
+
+    def start(
+        self,
+        command: str,
+        arguments: list[str],
+        *,
+        user: str,
+        role: Role,
+        skip_cmd_shell: bool,  # noqa: ARG002
+        environment: Mapping[str, str],  # noqa: ARG002
+        codepage: int,
+        noprofile: bool,  # noqa: ARG002
+    ) -> BufferedProcess:
+        """See HostShell. Raises Refusal for the auditor's account when it asks for anything but the probe."""
+        line = " ".join([command, *arguments])
+        if role == "operator":
+            return self._operate(line, user, codepage)
+        if line != framing.command_line():
+            raise self.violation(user, f"command line: {line}")
+        if self.machine.facts.system.powershell == "none":
+            return self._operate("powershell.exe", user, codepage)
+        return ProbeProcess(self, user)
+
+    def violation(self, user: str, what: str) -> Refusal:
+        """Notes a violation; the Refusal to raise."""
+        self._violations.add(self.machine.name, user, what)
+        return Refusal("Access is denied.", code=5)
+
+    def now(self) -> datetime:
+        """The host's clock, in UTC."""
+        return self._clock()
+
+    def accepts(self, script: str, ask: Ask) -> bool:
+        """Whether this is the auditor's own bundle."""
+        return self._probe.accepts(script, ask.sections)
+
+    def _operate(self, line: str, user: str, codepage: int) -> BufferedProcess:
+        process = BufferedProcess()
+        said = run_line(self.machine, line, Context(user=user))
+        encoding = "utf-8" if codepage == 65001 else f"cp{self.machine.facts.system.code_page}"
+        process.write("stdout", said.stdout.encode(encoding, "replace"))
+        process.write("stderr", said.stderr.encode(encoding, "replace"))
+        process.finish(said.code)
+        return process
+
+
+class ProbeProcess(BufferedProcess):
+    """powershell.exe with the bootstrap: reads the bundle from standard input, writes hello, blocks and end."""
+
+    def __init__(self, shell: LabShell, user: str) -> None:
+        super().__init__()
+        self._shell = shell
+        self._user = user
+        machine = shell.machine
+        if machine.facts.system.language_mode != "FullLanguage":
+            self.write("stdout", f"{framing.MARK} REFUSED {machine.facts.system.language_mode}\r\n".encode("ascii"))
+            self.finish(0)
+
+    def on_input_end(self, data: bytes) -> None:
+        """Checks the script and begins to answer."""
+        machine, shell = self._shell.machine, self._shell
+        try:
+            script = framing.unpack_script(data, _LARGEST_SCRIPT)
+            ask = Ask.read(framing.read_parameters(script))
+        except (DecodeError, UnicodeDecodeError, ValueError) as error:
+            raise shell.violation(self._user, f"standard input: {error}") from error
+        if not shell.accepts(script, ask):
+            raise shell.violation(self._user, "standard input: a script that is not the auditor's bundle")
+        now = shell.now()
+        note_logon(machine, self._user, now)
+        self._write(framing.pack_hello(hello(machine, self._user, now)))
+        self._next(list(ask.sections), ask, len(ask.sections))
+
+    def _next(self, left: list[str], ask: Ask, asked: int) -> None:
+        """One section a turn of the loop, so that other hosts answer meanwhile."""
+        if self.done:
+            return
+        if not left:
+            self._write(framing.pack_end(asked))
+            self.finish(0)
+            return
+        start = time.perf_counter()
+        answer = answer_section(self._shell.machine, left[0], ask, self._shell.now())
+        answer = msgspec.structs.replace(answer, seconds=time.perf_counter() - start)
+        self._write(framing.pack_section(left[0], answer))
+        asyncio.get_running_loop().call_soon(self._next, left[1:], ask, asked)
+
+    def _write(self, text: str) -> None:
+        self.write("stdout", text.encode("ascii"))
+
+
+def hello(machine: Machine, user: str, now: datetime) -> framing.Hello:
+    """What the probe says of the engine and the account."""
+    name = user if "\\" in user else f"{machine.facts.network.computer_name}\\{user}"
+    return framing.Hello(
+        powershell=machine.facts.system.powershell,
+        elevated=machine.access.elevated,
+        utc_time=stamp(now),
+        account=name,
+        bits=64 if machine.facts.system.architecture == "x64" else 32,
+    )
+
+
+def note_logon(machine: Machine, user: str, now: datetime) -> None:
+    """A network logon in the Security log, as every WinRM request leaves one; WinRM passes neither workstation nor address."""
+    if not machine.access.audits_logons:
+        return
+    computer, seed = machine.facts.network.computer_name, base64.b16encode(user.encode())[:6].decode("ascii")
+    strings: tuple[str, ...]
+    if machine.legacy:
+        event, strings = 540, (user, computer, f"(0x0,0x{seed})", "3", "NtLmSsp ", "NTLM", "", "-", "-", "-", "-", "-", "-", "-")
+    else:
+        start = ("S-1-0-0", "-", "-", "0x0", "S-1-5-21-1-2-3-1105", user, computer, f"0x{seed}", "3", "NtLmSsp ", "NTLM", "-")
+        event, strings = 4624, (*start, "{00000000-0000-0000-0000-000000000000}", "-", "NTLM V2", "128", "0x0", "-", "-", "-")
+    facts = EventFacts(log="Security", source="Security", id=event, time="-0s", level="audit_success", strings=strings)
+    if not machine.legacy:
+        facts = msgspec.structs.replace(facts, source="Microsoft-Windows-Security-Auditing")
+    records = machine.logs.setdefault("SECURITY", [])
+    number = records[-1].number + 1 if records else 1
+    records.append(LogRecord(facts=facts, time=now.replace(microsecond=0), strings=strings, number=number))
