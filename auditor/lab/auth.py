@@ -111,6 +111,8 @@ class Logon:
     def __init__(self, endpoint: HostEndpoint, files: UserFiles) -> None:
         self._endpoint = endpoint
         self._files = files
+        refused = endpoint.behaviour.fault == "refuse_logon"
+        self._accounts = {} if refused else files.accounts(endpoint.name)
         self._context: ContextProxy | None = None
         self._sealing: ContextProxy | None = None
         self._final = ""
@@ -152,7 +154,7 @@ class Logon:
             user, _, password = _basic_text(base64.b64decode(value, validate=True)).partition(":")
         except (binascii.Error, ValueError):
             return self.refused()
-        account = self._files.accounts(self._endpoint.name).get(user.upper())
+        account = self._accounts.get(user.upper())
         if account is None or not hmac.compare_digest(account.password.encode(), password.encode()):
             self.rejected += 1
             return self.refused()
@@ -184,7 +186,7 @@ class Logon:
         if context is None or not context.complete:
             return HttpResponse(status=401, headers=(("WWW-Authenticate", text),)) if text else self.refused()
         self._context = None
-        account = self._files.accounts(self._endpoint.name).get((context.client_principal or "").upper())
+        account = self._accounts.get((context.client_principal or "").upper())
         if account is None:
             self.rejected += 1
             return self.refused()

@@ -115,7 +115,7 @@ class Connection:
         elif fault in _BODIES and not response.action:
             body = spoil(wsman.identify("0.0.0", "0.0", "2.0"), fault)
             response = HttpResponse(headers=(("Content-Type", _PLAIN_TYPE),), body=body)
-        return await deliver(self._writer, response, fault)
+        return await deliver(self._reader, self._writer, response, fault)
 
     def _reset(self) -> None:
         """Ends the connection with RST instead of FIN."""
@@ -139,9 +139,6 @@ class Connection:
         return msgspec.structs.replace(response, headers=(*closing, *response.headers))
 
     def _check(self, request: HttpRequest) -> HttpResponse | None:
-        if self._endpoint.behaviour.fault == "refuse_logon":
-            self._host.counts["Rejected"] += "authorization" in request.headers
-            return self._logon.refused()
         before, known = self._logon.rejected, self._logon.account
         refused = self._logon.check(request.headers.get("authorization", ""))
         self._host.counts["Rejected"] += self._logon.rejected - before

@@ -7,7 +7,7 @@ import contextlib
 
 import msgspec
 
-from auditor.lab.http import HttpResponse, render, render_head
+from auditor.lab.http import LARGEST_HEAD, HttpResponse, render, render_head
 from auditor.lab.misbehave import Behaviour, Fault, answer_bomb, gzip_bomb
 from auditor.lab.process import Output, ShellProcess, SignalCode, Stream
 
@@ -16,18 +16,18 @@ _DRIBBLE_SECONDS = 0.1
 _CHATTER_SECONDS = 0.01
 
 
-async def deliver(writer: asyncio.StreamWriter, response: HttpResponse, fault: Fault | None) -> bool:
+async def deliver(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, response: HttpResponse, fault: Fault | None) -> bool:
     """Sends an answer in the way of `fault`; says whether the connection may go on. A hang lasts until the client or the lab ends it."""
     if fault == "hang_headers":
         writer.write(render_head(response)[:40])
-        await _silence(writer)
+        await _silence(reader, writer)
     elif fault == "hang_body":
         writer.write(render_head(response, max(len(response.body), 1000)))
-        await _silence(writer)
+        await _silence(reader, writer)
     elif fault == "half_answer":
         writer.write(render_head(response, max(len(response.body), 2)) + response.body[: len(response.body) // 2])
     elif fault == "dribble":
-        await _dribble(writer, response)
+        await _dribble(reader, writer, response)
     elif fault == "endless_headers":
         await _endless(writer, render_head(response)[:-2], b"X-More: and more\r\n" * 100)
     elif fault == "endless_body":
@@ -44,19 +44,20 @@ async def deliver(writer: asyncio.StreamWriter, response: HttpResponse, fault: F
     return False
 
 
-async def _silence(writer: asyncio.StreamWriter) -> None:
+async def _silence(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Until the client gives up."""
     await writer.drain()
-    while not writer.is_closing():
-        await asyncio.sleep(0.2)
+    while await reader.read(LARGEST_HEAD):
+        pass
 
 
-async def _dribble(writer: asyncio.StreamWriter, response: HttpResponse) -> None:
+async def _dribble(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, response: HttpResponse) -> None:
     writer.write(render_head(response, max(len(response.body), 100_000)))
     for byte in response.body or b" " * 100_000:
         writer.write(bytes([byte]))
         await writer.drain()
         await asyncio.sleep(_DRIBBLE_SECONDS)
-    await _silence(writer)
+    await _silence(reader, writer)
 
 
 async def _endless(writer: asyncio.StreamWriter, head: bytes, piece: bytes) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import re
+import struct
 import zlib
 from collections.abc import Iterator
 from typing import Literal
@@ -28,7 +29,7 @@ Fault = Literal[
     "redirect",  # 302 to `redirect_to`
     "http_error",  # 503 with an HTML page
     # authentication
-    "refuse_logon",  # 401 to every account
+    "refuse_logon",  # 401 to every account, after the usual handshake
     "unsealed_reply",  # a good answer, sent in the clear inside an encrypted session
     "tampered_reply",  # a sealed answer with a bit turned
     # SOAP
@@ -86,6 +87,7 @@ _PLACES: dict[str, Place] = {
 }
 BOMB_BYTES = 256 * 1024 * 1024
 _ZEROS = 1024 * 1024
+_BOMB_CRC = 0x2A0E7DBB
 _STREAM_TEXT = re.compile(rb"(<rsp:Stream [^>]*>)[A-Za-z0-9+/=]+(?=</rsp:Stream>)")
 
 
@@ -113,14 +115,13 @@ def _entity_bomb() -> bytes:
 
 
 def gzip_bomb() -> Iterator[bytes]:
-    """A gzip stream of BOMB_BYTES zero bytes, in pieces. The same flushed block over and over: cheap to make, about 1:1000."""
-    packer = zlib.compressobj(9, zlib.DEFLATED, 31)
-    zeros = bytes(_ZEROS)
-    yield packer.compress(zeros) + packer.flush(zlib.Z_FULL_FLUSH)
-    block = packer.compress(zeros) + packer.flush(zlib.Z_FULL_FLUSH)
-    for _ in range(BOMB_BYTES // _ZEROS - 1):
+    """A good gzip stream of BOMB_BYTES zero bytes, in pieces. The same flushed block over and over: cheap to make, about 1:1000."""
+    packer = zlib.compressobj(9, zlib.DEFLATED, -15)
+    yield b"\x1f\x8b\x08\0\0\0\0\0\x02\xff"
+    block = packer.compress(bytes(_ZEROS)) + packer.flush(zlib.Z_FULL_FLUSH)
+    for _ in range(BOMB_BYTES // _ZEROS):
         yield block
-    yield packer.flush()
+    yield packer.flush() + struct.pack("<II", _BOMB_CRC, BOMB_BYTES)
 
 
 def answer_bomb() -> bytes:
