@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime
 
-from auditor.lab import answers_events, answers_security, answers_software, answers_system, answers_tasks
+from auditor.lab import answers_events, answers_scripts, answers_security, answers_software, answers_system, answers_tasks
 from auditor.lab.machine import Machine
 from auditor.lab.sheet import Ask, Ended, Sheet
 from auditor.probes.framing import SectionAnswer
@@ -25,6 +25,7 @@ ANSWERERS: dict[str, Answerer] = {
     "dumps": answers_software.dumps,
     "security": answers_security.security,
     "tasks": answers_tasks.tasks,
+    "scripts": answers_scripts.scripts,
     "events": answers_events.events,
     "logons": answers_events.logons,
 }

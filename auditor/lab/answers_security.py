@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from auditor.lab.answers_software import image_facts, text_of, version_facts
+from auditor.lab.answers_software import DENIED, image_facts, refusal, text_of, version_facts
 from auditor.lab.machine import LabFile, Machine
 from auditor.lab.registry import Key
 from auditor.lab.sheet import Ask, Sheet, moment
@@ -19,7 +19,6 @@ _PROGRAMS = (".exe", ".dll", ".sys", ".ocx", ".cpl", ".scr")
 _TEXTS = (".ini", ".dat", ".log", ".xml", ".txt", ".cfg", ".conf", ".inf")
 LARGEST_TEXT = 65_536
 MOST_VALUES = 20_000
-_DENIED = "Requested registry access is not allowed."
 
 
 def security(machine: Machine, ask: Ask, sheet: Sheet) -> None:
@@ -29,15 +28,17 @@ def security(machine: Machine, ask: Ask, sheet: Sheet) -> None:
             for path, key in _keys(machine, sheet, root.split("\\")):
                 _add_values(sheet, path, key, view)
     for glob in ask.security_files:
-        for view, path in _roots(machine, glob):
-            for file in _files(machine, path):
-                _add_file(machine, sheet, file, view)
+        for view, path in _roots(machine, glob.replace("/", "\\")):
+            _add_files(machine, sheet, path, view)
+    if len(sheet.rows) >= MOST_VALUES:
+        sheet.gap("", "", f"only the first {MOST_VALUES} values were taken")
 
 
 def _views(glob: str) -> Iterator[tuple[str, str]]:
-    yield "native", glob
-    if glob.upper().startswith("SOFTWARE\\"):
-        yield "wow64", "SOFTWARE\\Wow6432Node\\" + glob[len("SOFTWARE\\") :]
+    yield "native", glob.strip("\\")
+    first, _, rest = glob.strip("\\").partition("\\")
+    if first.upper() == "SOFTWARE" and rest and rest.split("\\")[0].upper() != "WOW6432NODE":
+        yield "wow64", f"{first}\\Wow6432Node\\{rest}"
 
 
 def _keys(machine: Machine, sheet: Sheet, levels: list[str]) -> Iterator[tuple[str, Key]]:
@@ -50,7 +51,7 @@ def _keys(machine: Machine, sheet: Sheet, levels: list[str]) -> Iterator[tuple[s
         if machine.may_read(f"HKLM\\{path}"):
             yield path, key
         else:
-            sheet.gap(f"HKLM\\{path}", "", _DENIED)
+            sheet.gap(f"HKLM\\{path}", "", DENIED)
 
 
 def _children(key: Key, level: str) -> list[tuple[str, Key]]:
@@ -72,8 +73,9 @@ def _add_values(sheet: Sheet, path: str, key: Key, view: str) -> None:
             return
         row = sheet.row(kind="registry", path=shown, view=view, name=value.name, type=value.type)
         text = text_of(value.data) or ""
+        row["data"] = None
         if len(text) > LARGEST_TEXT:
-            sheet.gap(f"{shown}\\{value.name}", "data", f"larger than {LARGEST_TEXT} characters")
+            sheet.gap(f"{shown}\\{value.name}", "data", f"longer than {LARGEST_TEXT} characters: not taken")
         else:
             row["data"] = text
 
@@ -91,25 +93,32 @@ def _roots(machine: Machine, glob: str) -> Iterator[tuple[str, str]]:
         yield "wow64", folder + rest
 
 
-def _files(machine: Machine, glob: str) -> list[LabFile]:
+def _add_files(machine: Machine, sheet: Sheet, glob: str, view: str) -> None:
+    """Files that fit; their path is spelled as the disk has it where a level holds a wildcard, as the glob has it elsewhere."""
     levels = glob.split("\\")
-    return [file for file in machine.files if _fits(levels, file.path.split("\\"))]
-
-
-def _fits(levels: list[str], parts: list[str]) -> bool:
-    return len(levels) == len(parts) and all(matches(level, part) for level, part in zip(levels, parts, strict=True))
-
-
-def _add_file(machine: Machine, sheet: Sheet, file: LabFile, view: str) -> None:
-    row: dict[str, Any] = sheet.row(kind="file", path=file.path, view=view, size_bytes=file.size, modified_at=moment(file.modified))
-    if not machine.may_open(file.path):
-        sheet.gap(file.path, "", f"Access to the path '{file.path}' is denied.")
+    start = refusal(machine, levels[0] + "\\")
+    if start is not None:
+        sheet.gap(glob, "", start)
         return
-    name = file.path.lower()
-    if name.endswith(_PROGRAMS):
+    for file in machine.files:
+        parts = file.path.split("\\")
+        if len(levels) == len(parts) and all(matches(level, part) for level, part in zip(levels, parts, strict=True)):
+            shown = [part if "*" in level or "?" in level else level for level, part in zip(levels, parts, strict=True)]
+            _add_file(machine, sheet, file, "\\".join(shown), view)
+
+
+def _add_file(machine: Machine, sheet: Sheet, file: LabFile, path: str, view: str) -> None:
+    row: dict[str, Any] = sheet.row(kind="file", path=path, name="", view=view, type=None, data=None)
+    row |= {"size_bytes": file.size, "modified_at": moment(file.modified)}
+    name = path.lower()
+    if not name.endswith(_PROGRAMS + _TEXTS):
+        return
+    if not machine.may_open(file.path):
+        sheet.gap(path, "data", f"Access to the path '{path}' is denied.")
+    elif name.endswith(_PROGRAMS):
         row["file_version"] = version_facts(file).get("file_version")
         row["link_timestamp"] = image_facts(file)["link_timestamp"] if file.image else None
-    elif name.endswith(_TEXTS) and file.size > LARGEST_TEXT:
-        sheet.gap(file.path, "data", f"larger than {LARGEST_TEXT} bytes")
-    elif name.endswith(_TEXTS):
-        row |= {"type": "text", "data": decode_text(file.data(), file.path, machine)}
+    elif file.size > LARGEST_TEXT:
+        sheet.gap(path, "data", f"larger than {LARGEST_TEXT} bytes: not read")
+    else:
+        row |= {"type": "text", "data": decode_text(file.data(), path, machine)}

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from auditor.lab.machine import CONTROL_SET, SERVICES, LabFile, Machine
-from auditor.lab.paths import driver_path
+from auditor.lab.paths import driver_path, expand
 from auditor.lab.pe import MACHINES
 from auditor.lab.registry import Data, Key
 from auditor.lab.sheet import Ask, Ended, Sheet, moment, or_null, trimmed
@@ -18,6 +18,7 @@ _SERVICE_TYPES = {0x10: "own_process", 0x20: "share_process", 0x50: "user_own", 
 _DRIVER_TYPES = {1: "kernel", 2: "file_system", 4: "adapter", 8: "recognizer"}
 _INTERACTIVE, _INSTANCE = 0x100, 0x80
 _UNINSTALL = r"Microsoft\Windows\CurrentVersion\Uninstall"
+DENIED = "Requested registry access is not allowed."
 _LARGEST_HASHED = 64 << 20
 _CRASH_CONTROL = rf"{CONTROL_SET}\Control\CrashControl"
 
@@ -52,9 +53,12 @@ def programs(machine: Machine, ask: Ask, sheet: Sheet) -> None:  # noqa: ARG001
     for view, root in (("native", "HKLM\\SOFTWARE"), ("wow64", "HKLM\\SOFTWARE\\Wow6432Node")):
         path = f"{root}\\{_UNINSTALL}"
         if not machine.may_read(path):
-            raise Ended("denied", "Requested registry access is not allowed.")
+            raise Ended("denied", DENIED)
         parent = machine.registry.key(path)
         for key in parent.subkeys() if parent else ():
+            if not machine.may_read(f"{path}\\{key.name}"):
+                sheet.gap(key.name, "", DENIED)
+                continue
             sheet.row(
                 key=key.name,
                 view=view,
@@ -76,7 +80,7 @@ def _entries(machine: Machine, sheet: Sheet) -> list[tuple[Key, int]]:
     found = []
     for key in parent.subkeys() if parent else ():
         if not machine.may_read(rf"{SERVICES}\{key.name}"):
-            sheet.gap(key.name, "", "Requested registry access is not allowed.")
+            sheet.gap(key.name, "", DENIED)
             continue
         kind = _number(key, "Type")
         if kind is not None:
@@ -147,7 +151,7 @@ def drivers(machine: Machine, ask: Ask, sheet: Sheet) -> None:
 def _add_driver_file(machine: Machine, ask: Ask, sheet: Sheet, row: dict[str, Any], key: Key) -> None:
     path = driver_path(key.name, _text(key, "ImagePath"), machine)
     if path is None:
-        sheet.gap(key.name, "path", "not a path on a drive")
+        sheet.gap(key.name, "path", "a device or network path: not resolved")
         return
     row["path"] = path
     if (reason := refusal(machine, path)) is not None:
@@ -163,12 +167,12 @@ def _add_driver_file(machine: Machine, ask: Ask, sheet: Sheet, row: dict[str, An
     row |= {"size_bytes": file.size, "created_at": moment(file.created), "modified_at": moment(file.modified)}
     row |= version_facts(file)
     if file.image is None:
-        sheet.gap(key.name, "link_timestamp", "no PE file")
+        sheet.gap(key.name, "link_timestamp", "the file is no PE file")
     else:
         row |= image_facts(file)
     if ask.hash_drivers == "all" or (ask.hash_drivers == "non_microsoft" and "microsoft" not in (row.get("company") or "").lower()):
         if file.size > _LARGEST_HASHED:
-            sheet.gap(key.name, "sha256", "larger than 64 MiB")
+            sheet.gap(key.name, "sha256", "larger than 64 MiB: not hashed")
         else:
             row["sha256"] = file.sha256()
 
@@ -210,7 +214,9 @@ def filters(machine: Machine, ask: Ask, sheet: Sheet) -> None:  # noqa: ARG001
     for key, kind in _entries(machine, sheet):
         seen: set[str] = set()
         parameters = key.child("Parameters")
-        for parent in (key.child("Instances"), parameters.child("Instances") if parameters else None):
+        places = [place for place in (key, parameters) if place is not None and place.child("Instances") is not None]
+        for place in places:
+            parent = place.child("Instances")
             for instance in parent.subkeys() if parent else ():
                 if instance.name.upper() not in seen:
                     seen.add(instance.name.upper())
@@ -218,7 +224,7 @@ def filters(machine: Machine, ask: Ask, sheet: Sheet) -> None:  # noqa: ARG001
                     sheet.row(name=key.name, instance=instance.name, **facts)
         group = _text(key, "Group") or ""
         old = group.upper().startswith("FSFILTER") or (group.upper() == "FILTER" and kind == 2)
-        if is_driver(kind) and old and not seen and key.name.upper() != "FLTMGR":
+        if is_driver(kind) and old and not places and key.name.upper() != "FLTMGR":
             sheet.row(name=key.name, legacy=True)
     _class_filters(machine, sheet)
 
@@ -233,8 +239,6 @@ def _class_filters(machine: Machine, sheet: Sheet) -> None:
 
 def dumps(machine: Machine, ask: Ask, sheet: Sheet) -> None:  # noqa: ARG001
     """Crash settings and the dump files that are there."""
-    from auditor.lab.paths import expand
-
     key = machine.registry.key(_CRASH_CONTROL)
     flags = {field: _number(key, name) for field, name in (("overwrite", "Overwrite"), ("auto_reboot", "AutoReboot"))}
     words = {field: None if number is None else number == 1 for field, number in flags.items()}

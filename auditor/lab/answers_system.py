@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from datetime import datetime, timedelta
 from typing import Any
 
 from auditor.lab.clock import stamp
@@ -69,13 +70,13 @@ def system(machine: Machine, ask: Ask, sheet: Sheet) -> None:  # noqa: ARG001
 
 
 def _system_by_wmi(machine: Machine, sheet: Sheet, row: dict[str, Any]) -> None:
-    row["caption"] = or_null(machine.registry.text(CURRENT_VERSION, "ProductName"))
+    row["caption"] = trimmed(machine.registry.text(CURRENT_VERSION, "ProductName"))
     try:
         found = ask_wmi(machine, sheet, "Win32_OperatingSystem")[0]
         computer = ask_wmi(machine, sheet, "Win32_ComputerSystem")[0]
     except Ended as error:
         for field in ("boot_time", "manufacturer", "model"):
-            sheet.gap("", field, error.reason)
+            sheet.gap("system", field, error.reason)
         return
     row["caption"] = trimmed(found["Caption"])
     row["boot_time"] = cim_utc(found["LastBootUpTime"])
@@ -107,11 +108,7 @@ def _installed(machine: Machine) -> str | None:
 
 
 def _service_start(machine: Machine, name: str) -> int | None:
-    """The Start value of a service that is there; -1 where it has none; None where there is no such service."""
-    if machine.registry.key(rf"{SERVICES}\{name}") is None:
-        return None
-    start = machine.registry.number(rf"{SERVICES}\{name}", "Start")
-    return start if start is not None else -1
+    return machine.registry.number(rf"{SERVICES}\{name}", "Start")
 
 
 def _roles(machine: Machine, product: str | None) -> list[str]:
@@ -177,8 +174,6 @@ def _signed(number: int | None) -> int | None:
 
 def cim_utc(text: str | None) -> str | None:
     """WMI's time in UTC, as rows carry it."""
-    from datetime import datetime, timedelta
-
     match = _CIM_TIME.fullmatch(text or "")
     if not match:
         return None
@@ -187,24 +182,37 @@ def cim_utc(text: str | None) -> str | None:
 
 
 def network(machine: Machine, ask: Ask, sheet: Sheet) -> None:  # noqa: ARG001
-    """One row."""
-    computer = ask_wmi(machine, sheet, "Win32_ComputerSystem")[0]
-    tcpip = rf"{SERVICES}\Tcpip\Parameters"
-    registry = machine.registry
-    host = computer.get("DNSHostName") or registry.text(tcpip, "NV Hostname") or registry.text(tcpip, "Hostname")
-    suffixes = [registry.text(tcpip, "NV Domain") or "", *re.split(r"[,\s]+", registry.text(tcpip, "SearchList") or "")]
+    """One row; without WMI some fields are gaps."""
+    tcpip, registry = rf"{SERVICES}\Tcpip\Parameters", machine.registry
     optional = registry.data(rf"{SERVICES}\LanmanServer\Parameters", "OptionalNames")
     names = (optional,) if isinstance(optional, str) else optional if isinstance(optional, tuple) else ()
-    sheet.row(
-        computer_name=or_null(computer["Name"]),
-        host_name=or_null(host),
-        domain=or_null(computer["Domain"]),
-        part_of_domain=computer["PartOfDomain"],
-        dns_suffixes=list({suffix.lower(): suffix for suffix in reversed(suffixes) if suffix}.values())[::-1],
+    row = sheet.row(
+        computer_name=or_null(registry.text(rf"{_CONTROL}\ComputerName\ActiveComputerName", "ComputerName")),
+        host_name=or_null(registry.text(tcpip, "NV Hostname") or registry.text(tcpip, "Hostname")),
+        dns_suffixes=_suffixes(machine, tcpip),
         optional_names=[name for name in names if name],
-        adapters=[_adapter(found) for found in ask_wmi(machine, sheet, "Win32_NetworkAdapterConfiguration") if found["IPEnabled"]],
         time_server=or_null(registry.text(rf"{SERVICES}\W32Time\Parameters", "NtpServer")),
+        adapters=None,
     )
+    try:
+        computer = ask_wmi(machine, sheet, "Win32_ComputerSystem")[0]
+        row |= {"domain": or_null(computer["Domain"]), "part_of_domain": computer["PartOfDomain"]}
+        row["computer_name"] = or_null(computer["Name"])
+        row["host_name"] = computer.get("DNSHostName") or row["host_name"]
+        row["adapters"] = [_adapter(found) for found in ask_wmi(machine, sheet, "Win32_NetworkAdapterConfiguration") if found["IPEnabled"]]
+    except Ended as error:
+        for field in ("domain", "part_of_domain", "adapters"):
+            if row.get(field) is None:
+                sheet.gap("network", field, error.reason)
+
+
+def _suffixes(machine: Machine, tcpip: str) -> list[str]:
+    texts = [machine.registry.text(tcpip, name) or "" for name in ("NV Domain", "SearchList")]
+    found: dict[str, str] = {}
+    for item in re.split("[, ]", ",".join(texts)):
+        if item:
+            found.setdefault(item.lower(), item)
+    return list(found.values())
 
 
 def _adapter(found: Instance) -> dict[str, Any]:
@@ -285,7 +293,9 @@ def roles(machine: Machine, ask: Ask, sheet: Sheet) -> None:  # noqa: ARG001
     """Installed features; on 2003 the optional components."""
     if machine.legacy:
         key = machine.registry.key(r"HKLM\SOFTWARE\Microsoft\Windows\CurrentVersion\Setup\OC Manager\Subcomponents")
-        for value in key.values() if key else ():
+        if key is None:
+            raise Ended("failed", "the list of components is not there")
+        for value in key.values():
             if value.data == 1:
                 sheet.row(name=value.name, display_name=None)
         return

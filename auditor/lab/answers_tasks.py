@@ -1,11 +1,13 @@
-"""Answers of the section tasks, from the files that Task Scheduler keeps and, up to 2003, schtasks. Pure.
+"""Answer of the section tasks, from the files that Task Scheduler keeps and, up to 2003, schtasks. Pure.
 
-Follows `docs/probe.md` field by field.
+Follows `docs/probe.md` and `probes/tasks/tasks.ps1`.
 """
 
 from __future__ import annotations
 
 import base64
+
+import msgspec
 
 from auditor.lab.jobfile import COLUMNS, csv_text, schtasks_lines
 from auditor.lab.machine import LabFile, Machine
@@ -16,48 +18,73 @@ _LARGEST_XML = 1 << 20
 _LARGEST_JOB = 256 << 10
 
 
+class Kept(msgspec.Struct, frozen=True, kw_only=True):
+    """A task file as read: text of XML or bytes of a .job file; neither where it could not be read."""
+
+    path: str
+    text: str | None = None
+    data: bytes | None = None
+    reason: str = ""
+
+
+class KeptTasks(msgspec.Struct, frozen=True, kw_only=True):
+    """What the scripts section gets from the tasks section."""
+
+    kept: tuple[Kept, ...]
+    full: bool
+    """Whether there were more than the limit."""
+
+
 def tasks(machine: Machine, ask: Ask, sheet: Sheet) -> None:
     """A row for each task file, and on 2003 one for each task that schtasks prints."""
-    folder = machine.task_folder
-    if "tasks" in machine.access.denied or not machine.may_open(folder):
-        raise Ended("denied", f"Access to the path '{folder}' is denied.")
-    limit = ask.number("task_limit")
+    found = kept_tasks(machine, ask)
+    if found is None:
+        raise Ended("denied", f"Access to the path '{machine.task_folder}' is denied.")
+    field = "data" if machine.legacy else "text"
+    for task in found.kept:
+        data = base64.b64encode(task.data).decode("ascii") if task.data is not None else None
+        sheet.row(path=task.path, source_format="job" if machine.legacy else "xml", text=task.text, data=data)
+        if task.reason:
+            sheet.gap(task.path, field, task.reason)
+    if found.full:
+        sheet.gap("", "", f"only the first {ask.number('task_limit')} tasks were read")
     if machine.legacy:
-        _jobs(machine, sheet, folder, limit)
         _printed(machine, sheet)
+
+
+def kept_tasks(machine: Machine, ask: Ask) -> KeptTasks | None:
+    """The task files that the account sees; None where the folder is denied."""
+    folder, limit = machine.task_folder, ask.number("task_limit")
+    if "tasks" in machine.access.denied or not machine.may_open(folder):
+        return None
+    if machine.legacy:
+        files = [file for file in machine.files.inside(folder) if file.path.lower().endswith(".job")]
     else:
-        _xml_files(machine, sheet, folder, limit)
+        files = machine.files.below(folder)
+    kept = tuple(_kept(machine, file, file.path[len(folder) + machine.legacy :]) for file in files[:limit])
+    return KeptTasks(kept=kept, full=len(files) > limit)
 
 
-def _readable(machine: Machine, sheet: Sheet, name: str, file: LabFile, largest: int) -> bool:
+def _kept(machine: Machine, file: LabFile, name: str) -> Kept:
     if not machine.may_open(file.path):
-        sheet.gap(name, "text", f"Access to the path '{file.path}' is denied.")
-        return False
-    if file.size > largest:
-        sheet.gap(name, "text", f"larger than {largest} bytes")
-        return False
-    return True
-
-
-def _xml_files(machine: Machine, sheet: Sheet, folder: str, limit: int) -> None:
-    for file in machine.files.below(folder)[:limit]:
-        name = file.path[len(folder) :]
-        readable = _readable(machine, sheet, name, file, _LARGEST_XML)
-        sheet.row(path=name, source_format="xml", text=decode_text(file.data(), file.path, machine) if readable else None)
-
-
-def _jobs(machine: Machine, sheet: Sheet, folder: str, limit: int) -> None:
-    for file in [file for file in machine.files.inside(folder) if file.path.lower().endswith(".job")][:limit]:
-        name = file.path.rsplit("\\", 1)[-1]
-        readable = _readable(machine, sheet, name, file, _LARGEST_JOB)
-        sheet.row(path=name, source_format="job", data=base64.b64encode(file.data()).decode("ascii") if readable else None)
+        return Kept(path=name, reason=f"Access to the path '{file.path}' is denied.")
+    if file.size > (_LARGEST_JOB if machine.legacy else _LARGEST_XML):
+        return Kept(path=name, reason=f"larger than {'256 KiB' if machine.legacy else '1 MiB'}: not read")
+    if machine.legacy:
+        return Kept(path=name, data=file.data())
+    return Kept(path=name, text=decode_text(file.data(), "task.xml", machine))
 
 
 def _printed(machine: Machine, sheet: Sheet) -> None:
+    if machine.files.get(f"{machine.windows}\\System32\\schtasks.exe") is None:
+        sheet.gap("", "text", "schtasks.exe is not there: the accounts of the tasks are not known")
+        return
+    page = f"cp{machine.facts.system.code_page}"
     header = csv_text([list(COLUMNS)]).rstrip("\r\n")
     lines: dict[str, list[str]] = {}
     visible = {name: task for name, task in machine.tasks.items() if machine.access.elevated or not task.restricted}
     for row in schtasks_lines(machine.facts.network.computer_name, visible, machine.dial):
-        lines.setdefault(row[1], []).append(csv_text([row]).rstrip("\r\n"))
-    for name, printed in lines.items():
-        sheet.row(path=name, source_format="schtasks", text="\n".join([header, *printed]))
+        printed = csv_text([row]).rstrip("\r\n").encode(page, "replace").decode(page)
+        lines.setdefault(row[1], []).append(printed)
+    for name, printed_lines in lines.items():
+        sheet.row(path=name, source_format="schtasks", text="\n".join([header, *printed_lines]), data=None)

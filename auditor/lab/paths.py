@@ -36,3 +36,14 @@ def expand(text: str, machine: Machine) -> str:
     """Environment variables replaced, one pass, as ExpandEnvironmentStrings does; unknown ones stay."""
     environment = machine.environment()
     return _VARIABLE.sub(lambda match: environment.get(match.group(1).upper(), match.group(0)), text)
+
+
+def full_path(path: str) -> str:
+    """A path on a drive with `.`, `..` and repeated separators resolved, as Path.GetFullPath gives it."""
+    parts: list[str] = []
+    for part in path[3:].replace("/", "\\").split("\\"):
+        if part == "..":
+            del parts[-1:]
+        elif part not in ("", "."):
+            parts.append(part)
+    return path[:2] + "\\" + "\\".join(parts)
