@@ -1,4 +1,4 @@
-"""Joins the probe's scripts into one text for one host: parameters, shared readers, asked sections, core. Reads package files only, asks nothing."""
+"""Joins the probe's scripts into one text for one host: parameters, readers, asked sections, core. Reads package files only."""
 
 from __future__ import annotations
 
@@ -74,7 +74,12 @@ def build_bundle(request: ProbeRequest) -> str:
         raise UsageError(f"the probe can't ask for {asked}", next_step=f"sections are {', '.join(sorted(SCRIPTED_SECTIONS))}")
     asked_sections = [name for name in SCRIPTED_SECTIONS if name in request.sections]
     parameters = {**msgspec.structs.asdict(request), "sections": asked_sections}
-    parts = [parameter_line(parameters), "$AuditReading = {\n", *(section_text("reading", name) for name in READERS), "}\n$AuditSections = @{}\n"]
+    parts = [
+        parameter_line(parameters),
+        "$AuditReading = {\n",
+        *(section_text("reading", name) for name in READERS),
+        "}\n$AuditSections = @{}\n",
+    ]
     for name in asked_sections:
         text = "".join(section_text(name, part) for part in _PARTS.get(name, (name,)))
         parts.append(f"$AuditSections['{name}'] = {{\n{text}}}\n")

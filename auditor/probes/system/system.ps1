@@ -93,7 +93,10 @@ function Get-Signed($number) {
 
 function Get-ZoneName($key) {
     $name = Get-KeyText $key 'TimeZoneKeyName'
-    if ($null -ne $name) { return Get-OrNull $name.Split([char]0)[0] }
+    if ($null -ne $name) {
+        $parts = $name.Split([char]0)
+        return Get-OrNull $parts[0]
+    }
     $standard = Get-KeyText $key 'StandardName'
     $zones = $AuditVersionKey + '\Time Zones'
     foreach ($zone in (Get-Subkeys $zones)) {
