@@ -110,6 +110,11 @@ class LabServer:
         """How often each action was asked of a host, and Connection, Logon, Rejected, Fault; zeros are left out."""
         return {name: count for name, count in dict(self._hosts[host].counts).items() if count}
 
+    @property
+    def connections(self) -> int:
+        """How many connections are open now, over all hosts."""
+        return len(self._tasks)
+
     def __enter__(self) -> LabServer:
         self.start()
         return self

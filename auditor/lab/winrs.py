@@ -167,13 +167,15 @@ class Shells:
         return Reply(f"{TRANSFER}/CreateResponse", self._created(shell, call.client))
 
     def _created(self, shell: _Shell, client: str) -> str:
+        variables = "".join(f"<rsp:Variable Name={attribute(n)}>{printable(v)}</rsp:Variable>" for n, v in shell.environment.items())
+        environment = f"<rsp:Environment>{variables}</rsp:Environment>" if variables else ""
         directory = f"<rsp:WorkingDirectory>{printable(shell.directory)}</rsp:WorkingDirectory>" if shell.directory else ""
         address = f"{self._endpoint.scheme}://{printable(self._endpoint.machine)}{printable(self._endpoint.path)}"
         return (
             f"<x:ResourceCreated><a:Address>{address}</a:Address><a:ReferenceParameters><w:ResourceURI>{SHELL_CMD}</w:ResourceURI>"
             f'<w:SelectorSet><w:Selector Name="ShellId">{shell.id}</w:Selector></w:SelectorSet></a:ReferenceParameters>'
             f"</x:ResourceCreated><rsp:Shell><rsp:ShellId>{shell.id}</rsp:ShellId><rsp:ResourceUri>{SHELL_CMD}</rsp:ResourceUri>"
-            f"<rsp:Owner>{printable(shell.account.user)}</rsp:Owner><rsp:ClientIP>{printable(client)}</rsp:ClientIP>{directory}"
+            f"<rsp:Owner>{printable(shell.account.user)}</rsp:Owner><rsp:ClientIP>{printable(client)}</rsp:ClientIP>{environment}{directory}"
             f"<rsp:IdleTimeOut>PT{shell.idle_seconds:.3f}S</rsp:IdleTimeOut>"
             f"<rsp:InputStreams>{printable(' '.join(shell.inputs))}</rsp:InputStreams>"
             f"<rsp:OutputStreams>{printable(' '.join(shell.outputs))}</rsp:OutputStreams>"
@@ -278,6 +280,8 @@ class Shells:
 
     def _command(self, shell: _Shell, command_id: str) -> _Command:
         command = shell.commands.get(command_id.upper())
+        if not command_id:
+            raise Refusal("the command's id is missing", code=wsman.INVALID_PARAMETER)
         if command is None:
             raise Refusal("there is no command with this id: it has ended or was never started", code=wsman.INVALID_SELECTORS)
         return command

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from winrm.protocol import Protocol
 
@@ -36,7 +36,7 @@ class _Stubborn(BufferedProcess):
 
 
 def _process(command: str, arguments: list[str], facts: Mapping[str, Any]) -> BufferedProcess:
-    if command == "count":
+    if command == "count" or (command, *arguments) == ("powershell.exe", "-"):
         return _Counter()
     if command == "sleep":
         return _Stubborn()
@@ -53,7 +53,7 @@ def _process(command: str, arguments: list[str], facts: Mapping[str, Any]) -> Bu
     elif command == "late":
         asyncio.get_running_loop().call_later(float(arguments[0]), _end, process)
         return process
-    elif command.lower().startswith("powershell"):
+    elif command.lower().rpartition("\\")[2].startswith("powershell"):
         process.write("stdout", CHINESE.encode())
     else:
         process.write("stderr", b"no such command")
@@ -90,6 +90,8 @@ class SmallShell:
         """See HostShell."""
         if command == "forbidden":
             raise Refusal("this account may not do that")
+        if skip_cmd_shell and command.endswith(".exe") and "\\" not in command:
+            raise Refusal("without cmd.exe nobody looks the file up in PATH", code=0x80070002)
         if command == "crash":
             raise ZeroDivisionError("a fault of the host shell")
         facts = {"user": user, "role": role, "skip": skip_cmd_shell, "env": dict(environment), "cp": codepage, "noprofile": noprofile}
@@ -149,3 +151,8 @@ def _run_in(
     result: tuple[bytes, bytes, int] = protocol.get_command_output(shell, command_id)
     protocol.cleanup_command(shell, command_id)
     return result
+
+
+def send(protocol: Protocol, message: bytes) -> bytes:
+    """Sends bytes as they are; pywinrm takes them, its annotation doesn't say so."""
+    return protocol.send_message(cast("str", message))

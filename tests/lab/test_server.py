@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-import os
-import socket
-import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import pytest
 import requests
+import xmltodict
 from winrm.exceptions import InvalidCredentialsError, WinRMOperationTimeoutError, WinRMTransportError, WSManFaultError
 from winrm.protocol import Protocol
 
 from auditor.lab import wsman
 from auditor.lab.process import CONTROL_C_EXIT
-from auditor.lab.server import Account, HostEndpoint, LabServer
-from auditor.model.errors import LabError
-from tests.lab.server_fixtures import AUDITOR, CHINESE, OPERATOR, SmallShell, big, client, host, run, running
+from auditor.lab.server import Account, Call, HostEndpoint, LabServer, Reply
+from tests.lab.server_fixtures import AUDITOR, CHINESE, OPERATOR, SmallShell, big, client, host, run, running, send
 
 pytestmark = pytest.mark.lab
 SOAP = {"Content-Type": "application/soap+xml;charset=UTF-8"}
@@ -137,9 +134,7 @@ def test_signals_end_a_command(lab: LabServer) -> None:
         protocol.close_shell(shell)
 
 
-def _unparse(envelope: dict[str, object]) -> str:
-    import xmltodict
-
+def _unparse(envelope: Mapping[str, object]) -> str:
     return str(xmltodict.unparse(envelope))
 
 
@@ -283,18 +278,13 @@ def test_spnego_wrapped_ntlm_logs_on_too(lab: LabServer, web: requests.Session) 
     assert answer.status_code == 200
 
 
-def _send(protocol: Protocol, message: bytes) -> bytes:
-    """Sends bytes as they are; pywinrm takes them, its annotation doesn't say so."""
-    return protocol.send_message(cast("str", message))
-
-
 def test_identify_tells_strangers_less(lab: LabServer, web: requests.Session) -> None:
     answer = web.post(lab.url("srva"), data=IDENTIFY, headers={**SOAP, "WSMANIDENTIFY": "unauthenticated"})
     assert "<wsmid:ProductVersion>OS: 0.0.0 SP: 0.0 Stack: 2.0</wsmid:ProductVersion>" in answer.text
     with client(lab) as protocol:
-        assert b"OS: 5.2.3790 SP: 2.0 Stack: 2.0<" in _send(protocol, IDENTIFY)
+        assert b"OS: 5.2.3790 SP: 2.0 Stack: 2.0<" in send(protocol, IDENTIFY)
     with client(lab, "srvb") as protocol:
-        assert b"OS: 10.0.20348 SP: 0.0 Stack: 3.0<" in _send(protocol, IDENTIFY)
+        assert b"OS: 10.0.20348 SP: 0.0 Stack: 3.0<" in send(protocol, IDENTIFY)
 
 
 @pytest.mark.parametrize("kind", ["other_ca", "expired", "wrong_name"])
@@ -321,93 +311,18 @@ def test_a_host_with_winrm_1_has_no_shell_resource(tmp_path: Path) -> None:
         assert caught.value.wsman_fault_code == wsman.RESOURCE_NOT_FOUND
 
 
-GARBAGE = [
-    b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + bytes(500),
-    b"GET / HTTP/1.1\r\nHost: a\r\n\r\n",
-    b"POST /elsewhere HTTP/1.1\r\nContent-Length: 0\r\n\r\n",
-    b"POST /wsman HTTP/1.1\r\nContent-Length: -1\r\n\r\n",
-    b"POST /wsman HTTP/1.1\r\nContent-Length: 99999999999999\r\n\r\n",
-    b"POST /wsman HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n",
-    b"POST /wsman HTTP/1.1\r\nContent-Length: 5\r\n\r\nab",
-    b"POST /wsman HTTP/1.1\r\nAuthorization: NTLM !!!\r\nContent-Length: 0\r\n\r\n",
-    b"POST /wsman HTTP/1.1\r\nAuthorization: NTLM TlRMTVNTUAABAAAA\r\nContent-Length: 0\r\n\r\n",
-    b"POST /wsman HTTP/1.1\r\nAuthorization: NTLM TlRMTVNTUAADAAAA\r\nContent-Length: 0\r\n\r\n",
-    b"POST /wsman HTTP/1.1\r\nAuthorization: Negotiate YIIB\r\nContent-Length: 0\r\n\r\n",
-    b"POST /wsman HTTP/1.1\r\nX: " + b"a" * 100_000 + b"\r\n\r\n",
-    b"\r\n\r\n\r\n",
-    bytes(range(256)) * 300,
-]
+def test_further_resources_have_their_own_operations(tmp_path: Path) -> None:
+    async def enumerate_services(call: Call) -> Reply:
+        return Reply(f"{wsman.ENUMERATION}/EnumerateResponse", f"<n:EnumerateResponse>{call.account.role}</n:EnumerateResponse>")
 
-
-@pytest.mark.parametrize("data", GARBAGE, ids=range(len(GARBAGE)))
-def test_no_bytes_on_the_wire_end_the_server(lab: LabServer, data: bytes, caplog: pytest.LogCaptureFixture) -> None:
-    with socket.create_connection(("127.0.0.1", lab.port("srva")), timeout=5) as raw:
-        raw.sendall(data)
-        raw.shutdown(socket.SHUT_WR)
-        while raw.recv(65536):
-            pass
-    assert "could not be answered" not in caplog.text
-
-
-DEEP = b"<a>" * 40_000 + b"</a>" * 40_000
-HEAD = f'<s:Envelope xmlns:s="{wsman.SOAP}" xmlns:a="{wsman.ADDRESSING}" xmlns:w="{wsman.WSMAN}"><s:Header>'.encode()
-BAD_XML = [
-    (b"not xml", wsman.SCHEMA_INVALID),
-    (b"<a/>", wsman.SCHEMA_INVALID),
-    (b"\xff\xfe\x00\x00", wsman.SCHEMA_INVALID),
-    (b'<!DOCTYPE a [<!ENTITY b "c">]><a>&b;</a>', wsman.SCHEMA_INVALID),
-    (DEEP, wsman.SCHEMA_INVALID),
-    (f'<s:Envelope xmlns:s="{wsman.SOAP}"/>'.encode(), wsman.HEADER_REQUIRED),
-    (HEAD + b"</s:Header></s:Envelope>", wsman.HEADER_REQUIRED),
-    (HEAD + b"<a:Action>x</a:Action><a:MessageID>1</a:MessageID></s:Header></s:Envelope>", wsman.RESOURCE_NOT_FOUND),
-    (
-        HEAD + b"<a:Action>x</a:Action><a:MessageID>1</a:MessageID><w:OperationTimeout>soon</w:OperationTimeout></s:Header></s:Envelope>",
-        wsman.INVALID_HEADER,
-    ),
-    (
-        HEAD + b"<a:Action>x</a:Action><a:MessageID>1</a:MessageID><w:MaxEnvelopeSize>10</w:MaxEnvelopeSize></s:Header></s:Envelope>",
-        wsman.ENCODING_LIMIT,
-    ),
-]
-
-
-@pytest.mark.parametrize(("data", "code"), BAD_XML, ids=range(len(BAD_XML)))
-def test_bad_envelopes_are_answered_with_faults(lab: LabServer, data: bytes, code: int) -> None:
-    with client(lab, "srvb", transport="basic") as protocol:
-        with pytest.raises(WSManFaultError) as caught:
-            _send(protocol, data)
-        assert caught.value.wsman_fault_code == code
-
-
-def test_a_stopped_lab_leaves_nothing_behind(tmp_path: Path) -> None:
-    threads = threading.active_count()
-    with running(tmp_path, host(), host("srvb", scheme="https")) as server, client(server) as protocol:
-        private = next(tmp_path.glob("private-*"))
-        assert [oct(p.stat().st_mode & 0o777) for p in [private, *private.iterdir()]] == ["0o700", "0o600", "0o600"]
-        assert AUDITOR.password not in "".join(p.read_text(encoding="utf-8") for p in private.iterdir())
-        protocol.open_shell()
-        port = server.port("srva")
-        started = time.monotonic()
-    assert time.monotonic() - started < 3
-    assert threading.active_count() == threads
-    assert [p.name for p in tmp_path.iterdir()] == ["ca.pem"]
-    assert "NTLM_USER_FILE" not in os.environ
-    assert server.open_shells("srva") == ()
-    with pytest.raises(OSError, match="refused"):
-        socket.create_connection(("127.0.0.1", port), timeout=2)
-    server.stop()
-
-
-def test_a_lab_that_cannot_start_says_why(tmp_path: Path) -> None:
-    with running(tmp_path / "one", host()) as server:
-        taken = LabServer([host(port=server.port("srva"))], {"srva": SmallShell()}, tmp_path / "two")
-        with pytest.raises(LabError, match="already in use"):
-            taken.start()
-    with pytest.raises(LabError, match="one name"):
-        LabServer([host(), host()], {}, tmp_path)
-    twice = HostEndpoint(name="a", accounts=(Account(user="x", password="1"), Account(user="X", password="2")))
-    with pytest.raises(LabError, match="two accounts"):
-        LabServer([twice], {"a": SmallShell()}, tmp_path).start()
-    colon = HostEndpoint(name="a", accounts=(Account(user="x:y", password="1"),))
-    with pytest.raises(LabError, match="colon"):
-        LabServer([colon], {"a": SmallShell()}, tmp_path).start()
+    routes = {"srva": {("Enumerate", f"{wsman.WMI}/root/cimv2/*"): enumerate_services}}
+    hosts = [host(), host("srvb")]
+    shells = {name: SmallShell() for name in ("srva", "srvb")}
+    uri = f"{wsman.WMI}/root/cimv2/Win32_Service"
+    with LabServer(hosts, shells, tmp_path, routes=routes) as server, client(server) as protocol, client(server, "srvb") as other:
+        message = {"env:Envelope": protocol.build_wsman_header(f"{wsman.ENUMERATION}/Enumerate", uri) | {"env:Body": {}}}
+        assert b"<n:EnumerateResponse>auditor<" in protocol.send_message(_unparse(message))
+        assert _fault(protocol, f"{wsman.ENUMERATION}/Pull", uri, {}).wsman_fault_code == wsman.ACTION_NOT_SUPPORTED
+        assert _fault(other, f"{wsman.ENUMERATION}/Enumerate", uri, {}).wsman_fault_code == wsman.RESOURCE_NOT_FOUND
+        assert run(protocol, "echo", "x")[0] == b"x"
+    assert (server.counts("srva")["Enumerate"], server.counts("srva")["Pull"]) == (1, 1)
