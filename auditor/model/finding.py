@@ -92,6 +92,8 @@ class Edge(msgspec.Struct, frozen=True, kw_only=True):
     """What serves (dns, dhcp, time), the share written to, or how often a logon was seen."""
     product: str | None = None
     """Signature id of the product that makes the tie: member-of, manages, updates."""
+    share: str | None = None
+    """Copies: the share that is written to or read from."""
 
 
 class Subject(msgspec.Struct, frozen=True, kw_only=True):

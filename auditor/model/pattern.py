@@ -2,13 +2,41 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 
 def matches(pattern: str, text: str) -> bool:
     """Whether `text` as a whole fits `pattern`, case-insensitively. `*` is any run, `?` any one character.
 
     Greedy with one point of return, so the cost is at most len(pattern) * len(text).
     """
-    pattern, text = pattern.casefold(), text.casefold()
+    return _fits(pattern.casefold(), text.casefold())
+
+
+def matches_any(patterns: tuple[str, ...], text: str) -> bool:
+    """Whether one of the patterns fits."""
+    return any(matches(pattern, text) for pattern in patterns)
+
+
+def is_glob(pattern: str) -> bool:
+    """Whether a pattern stands for more than one text."""
+    return "*" in pattern or "?" in pattern
+
+
+def compile_pattern(pattern: str) -> Callable[[str], bool]:
+    """A test for texts that are case-folded already; the usual shapes (`text`, `text*`, `*text`, `*text*`) cost one comparison."""
+    folded = pattern.casefold()
+    inner = folded.strip("*")
+    if "*" in inner or "?" in inner:
+        return lambda text: _fits(folded, text)
+    if folded == inner:
+        return lambda text: text == inner
+    if not folded.startswith("*"):
+        return lambda text: text.startswith(inner)
+    return (lambda text: inner in text) if folded.endswith("*") else (lambda text: text.endswith(inner))
+
+
+def _fits(pattern: str, text: str) -> bool:
     p = t = 0
     star, mark = -1, 0
     while t < len(text):
@@ -23,8 +51,3 @@ def matches(pattern: str, text: str) -> bool:
         else:
             return False
     return pattern[p:].strip("*") == ""
-
-
-def matches_any(patterns: tuple[str, ...], text: str) -> bool:
-    """Whether one of the patterns fits."""
-    return any(matches(pattern, text) for pattern in patterns)

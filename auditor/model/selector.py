@@ -167,6 +167,8 @@ class SettingSelector(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     """Value name; empty is the default value."""
     equals: tuple[str, ...] = ()
     """Texts, one of which the data is; numbers in decimal."""
+    pattern: str | None = None
+    """Glob over the data; `?*` is any text that is not empty."""
     at_least: int | None = None
     at_most: int | None = None
     present: bool | None = None

@@ -1,0 +1,107 @@
+"""Conditions as rules and signatures write them, compiled once into tests: a closed table of selectors under three-valued logic.
+
+Rules of this file:
+1. The table is closed: a selector that is not in it does not exist. Adding one touches `model/selector.py`, one function and one line here.
+2. Compiling looks at the condition once (patterns, ranges, roles), so that deciding costs only look-ups.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from types import MappingProxyType
+from typing import Any
+
+from auditor.analysis.binding import Binding, Setting, Test
+from auditor.analysis.outcome import Outcome, conjoin, disjoin, negate
+from auditor.analysis.selectors_count import compile_count, compile_filter
+from auditor.analysis.selectors_host import (
+    compile_defender,
+    compile_driver,
+    compile_event,
+    compile_feature,
+    compile_os,
+    compile_program,
+    compile_service,
+    compile_setting,
+    compile_update,
+)
+from auditor.analysis.selectors_product import compile_compare, compile_product
+from auditor.analysis.selectors_task import compile_task
+from auditor.analysis.selectors_tie import compile_edge, compile_ties
+from auditor.model.selector import Condition, CountSelector
+
+SELECTORS: Mapping[str, Callable[[Any, Setting], Test]] = MappingProxyType(
+    {
+        "product": compile_product,
+        "driver": compile_driver,
+        "filter": compile_filter,
+        "os": compile_os,
+        "update": compile_update,
+        "feature": compile_feature,
+        "service": compile_service,
+        "program": compile_program,
+        "task": compile_task,
+        "setting": compile_setting,
+        "defender": compile_defender,
+        "event": compile_event,
+        "edge": compile_edge,
+        "ties": compile_ties,
+        "compare": compile_compare,
+        "count": compile_count,
+    }
+)
+
+
+def compile_condition(condition: Condition, setting: Setting) -> Test:
+    """The test of a condition. Raises ValueError for a range or time that can't be read, or a condition without a key."""
+    if condition.all_ is not None:
+        return _all(tuple(compile_condition(part, setting) for part in condition.all_))
+    if condition.any_ is not None:
+        return _any(tuple(compile_condition(part, setting) for part in condition.any_))
+    if condition.not_ is not None:
+        return _not(compile_condition(condition.not_, setting))
+    name, selector = chosen(condition)
+    return SELECTORS[name](selector, setting)
+
+
+def _all(tests: tuple[Test, ...]) -> Test:
+    def test(binding: Binding) -> Outcome:
+        return conjoin(part(binding) for part in tests)
+
+    return test
+
+
+def _any(tests: tuple[Test, ...]) -> Test:
+    def test(binding: Binding) -> Outcome:
+        return disjoin(part(binding) for part in tests)
+
+    return test
+
+
+def _not(inner: Test) -> Test:
+    def test(binding: Binding) -> Outcome:
+        return negate(inner(binding))
+
+    return test
+
+
+def chosen(condition: Condition) -> tuple[str, Any]:
+    """The one selector of a condition that does not combine others. Raises ValueError where there is none."""
+    for name in SELECTORS:
+        selector = getattr(condition, name)
+        if selector is not None:
+            return name, selector
+    raise ValueError("a condition needs exactly one key")
+
+
+def selectors_of(condition: Condition) -> Iterator[tuple[str, Any]]:
+    """Every selector in a condition, at any depth; those inside `count` and `compare` too."""
+    for part in (*(condition.all_ or ()), *(condition.any_ or ()), *((condition.not_,) if condition.not_ else ())):
+        yield from selectors_of(part)
+    if condition.all_ is None and condition.any_ is None and condition.not_ is None:
+        name, selector = chosen(condition)
+        yield name, selector
+        if name == "compare":
+            yield from (("product", selector.left), ("product", selector.right))
+        if isinstance(selector, CountSelector):
+            yield from ((kind, inner) for kind in ("product", "driver", "filter") if (inner := getattr(selector, kind)) is not None)

@@ -1,0 +1,158 @@
+"""One host as rules and signatures see it: its sections with indexes, what of them was not seen, and its products.
+
+Rules of this file:
+1. A listing is complete where its section is ok, or partial with gaps that all name a record: then only those records are in doubt.
+2. What is missing is told as `host: section: reason`, in words a person can act on.
+3. Indexes are made on first use, so that a host costs only what is asked of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from functools import cached_property
+from typing import Any
+
+from auditor.analysis.generation import build_bounds, generation
+from auditor.analysis.registry import SecurityIndex
+from auditor.model.finding import Evidence, Product
+from auditor.model.host import DriverRecord, FilterRecord, Gap, Section, ServiceRecord, Snapshot, SystemRecord
+from auditor.model.signature import Signature
+from auditor.model.task import ScheduledTask
+from auditor.model.version import Version
+from auditor.probes.recorded.outcome import Fault
+from auditor.probes.tasks.decode import scheduled_tasks, unreadable_tasks
+
+
+class HostFacts:
+    """A host's snapshot with indexes. `products` and `unsure` are filled by the detector."""
+
+    def __init__(self, snapshot: Snapshot, groups: tuple[str, ...] = (), *, collected: bool = True, reason: str = "") -> None:
+        self.name = snapshot.host
+        self.snapshot = snapshot
+        self.sections = snapshot.sections
+        self.groups = groups
+        self.collected = collected
+        self._reason = reason
+        self.products: tuple[Product, ...] = ()
+        self.unsure: Mapping[str, tuple[str, ...]] = {}
+        """Signature id to what is missing, for products whose presence is not known."""
+        self.doubts: Mapping[tuple[str, str], tuple[str, ...]] = {}
+        """Signature id and field to what is missing, for values of products that are not known."""
+        self.signatures: Mapping[str, Signature] = {}
+        """The signatures that were looked for, by id."""
+
+    def section(self, name: str) -> Section[Any, Any]:
+        """A section by its name in `model.host.SECTION_NAMES`."""
+        found: Section[Any, Any] = getattr(self.sections, name)
+        return found
+
+    def unseen(self, name: str) -> str | None:
+        """Why a section's listing is not complete (`host: section: reason`), or None where it is."""
+        if not self.collected:
+            return f"{self.name}: {name}: the host was not collected{': ' + self._reason if self._reason else ''}"
+        section = self.section(name)
+        if section.status == "ok" or (section.status == "partial" and section.gaps and all(gap.record for gap in section.gaps)):
+            return None
+        return f"{self.name}: {name}: {section.reason or section.status.replace('_', ' ')}"
+
+    def lost(self, name: str) -> tuple[Gap, ...]:
+        """Gaps of whole records of a section: listed, but not read."""
+        return tuple(gap for gap in self.section(name).gaps if gap.record and not gap.field)
+
+    def why(self, section: str, record: str, field: str) -> str:
+        """Why a field of a record is not known, as `host: section: record: field: reason`."""
+        for gap in self.section(section).gaps:
+            if gap.record.casefold() == record.casefold() and gap.field in ("", field):
+                return f"{self.name}: {section}: {record}: {field}: {gap.reason}"
+        return f"{self.name}: {section}: {record}: {field}: not known"
+
+    def evidence(self, section: str, record: str, field: str = "", value: object = "", about: str = "") -> Evidence:
+        """A pointer to a record of this host."""
+        return Evidence(host=self.name, section=section, record=record, field=field, value=_text(value), about=about)
+
+    def doubts_of(self, product: str, field: str) -> tuple[str, ...]:
+        """What is missing to know a field of a product."""
+        return self.doubts.get((product, field)) or (f"{self.name}: products: {product}: {field} is not known",)
+
+    @cached_property
+    def drivers(self) -> Mapping[str, tuple[DriverRecord, ...]]:
+        """Drivers by case-folded service name and by file name without .sys."""
+        return _index((name, record) for record in self.sections.drivers.records for name in driver_names(record))
+
+    @cached_property
+    def services(self) -> Mapping[str, tuple[ServiceRecord, ...]]:
+        """Services by case-folded name."""
+        return _index((record.name.casefold(), record) for record in self.sections.services.records)
+
+    @cached_property
+    def programs(self) -> Mapping[str, tuple[Any, ...]]:
+        """Uninstall entries by case-folded display name."""
+        return _index((record.name.casefold(), record) for record in self.sections.programs.records if record.name)
+
+    @cached_property
+    def filters(self) -> Mapping[str, tuple[FilterRecord, ...]]:
+        """Filters by case-folded driver name."""
+        return _index((record.name.casefold().removesuffix(".sys"), record) for record in self.sections.filters.records)
+
+    @cached_property
+    def tasks(self) -> tuple[ScheduledTask, ...]:
+        """Scheduled tasks that can be read."""
+        return scheduled_tasks(self.snapshot)
+
+    @cached_property
+    def unread_tasks(self) -> tuple[Fault, ...]:
+        """What of the tasks section can't be read."""
+        return unreadable_tasks(self.snapshot)
+
+    @cached_property
+    def security(self) -> SecurityIndex:
+        """Registry values and files of security products."""
+        return SecurityIndex(self.sections.security.records)
+
+    @cached_property
+    def system(self) -> SystemRecord | None:
+        """The one record of the system section."""
+        records = self.sections.system.records
+        return records[0] if records else None
+
+    @cached_property
+    def generation(self) -> str | None:
+        """Generation of Windows, or None where not known."""
+        return generation(self.system) if self.system else None
+
+    @cached_property
+    def build_bounds(self) -> tuple[Version, Version] | None:
+        """Lowest and highest full build that the system record allows."""
+        return build_bounds(self.system) if self.system else None
+
+    @cached_property
+    def products_by_id(self) -> Mapping[str, tuple[Product, ...]]:
+        """Products by signature id."""
+        return _index((product.id, product) for product in self.products)
+
+
+def driver_names(record: DriverRecord) -> tuple[str, ...]:
+    """Case-folded names of a driver: service name, then file name, both without .sys."""
+    path = (record.path or record.image_path or "").replace("/", "\\")
+    names = (record.name.casefold().removesuffix(".sys"), path.rsplit("\\", 1)[-1].casefold().removesuffix(".sys"))
+    return tuple(dict.fromkeys(name for name in names if name))
+
+
+def security_key(record: Any) -> str:
+    """Key of a security record in evidence: `path\\value`, or the path of a file."""
+    return f"{record.path}\\{record.name}" if record.name else str(record.path)
+
+
+def _index(pairs: Iterable[tuple[str, Any]]) -> dict[str, tuple[Any, ...]]:
+    found: dict[str, list[Any]] = {}
+    for name, record in pairs:
+        found.setdefault(name, []).append(record)
+    return {name: tuple(records) for name, records in found.items()}
+
+
+def _text(value: object) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)

@@ -1,0 +1,176 @@
+"""What the fleet graph lets one say about a tie between two hosts: that it is there, that it is not, or what was not seen.
+
+Rules of this file:
+1. An absent edge is knowledge only where every section was seen that would have stated it: a copy by the tasks and scripts of either end, a
+   logon by the logons of the host logged on to, management and groups by the products of the hosts.
+2. An end that stays open (a variable, an ambiguous name) leaves the ties in doubt that it may mean; a plain unknown name is a host
+   outside the fleet.
+3. A host that was not collected has no say: its ties are known only as far as others state them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from auditor.analysis.facts import HostFacts
+from auditor.analysis.graph import FleetGraph
+from auditor.analysis.naming import OpenName
+from auditor.analysis.ties_product import update_edge, updates_in_group
+from auditor.model.finding import Edge, Product
+
+_TOLD_DOUBTS = 8
+"""Doubts told one by one; of more only the number is told."""
+
+
+class FleetTies:
+    """Answers of the graph with their doubts; see `binding.Ties`. `hosts` holds every target, collected or not."""
+
+    def __init__(self, graph: FleetGraph, hosts: Mapping[str, HostFacts]) -> None:
+        self._graph = graph
+        self._hosts = hosts
+        self._open: dict[tuple[str, str, str], list[OpenName]] = {}
+        for name in graph.open_names:
+            self._open.setdefault((name.other, name.kind, name.side), []).append(name)
+        self._sides: dict[tuple[str, str, str, str | None], tuple[str, ...]] = {}
+        self._doubtful: dict[tuple[str, str, str | None], tuple[str, ...]] = {}
+
+    def between(self, source: str, target: str, kind: str, product: str | None) -> tuple[Edge, ...]:
+        """Edges of a kind from one target to another; `same-group` gives the memberships of both."""
+        if kind == "same-group":
+            return self._shared(source, target, product)
+        if kind == "updates":
+            return self._updates(source, target, product)
+        return _of_product(self._graph.edges_at(source, "out", kind).get(target, ()), product)
+
+    def neighbours(self, name: str, direction: str, kind: str, product: str | None) -> Mapping[str, tuple[Edge, ...]]:
+        """Other targets at the end of such edges."""
+        if kind not in ("same-group", "updates"):
+            found = {other: _of_product(edges, product) for other, edges in self._graph.edges_at(name, direction, kind).items()}
+            return {other: edges for other, edges in found.items() if edges}
+        others = {e.source.removeprefix("host:") for own in self._memberships(name, product) for e in self._graph.members(own.target)}
+        others.discard(name)
+        pairs = {other: (name, other) if direction == "out" else (other, name) for other in sorted(others)}
+        found = {other: self.between(*pair, kind, product) for other, pair in pairs.items()}
+        return {other: edges for other, edges in found.items() if edges}
+
+    def _memberships(self, name: str, product: str | None) -> tuple[Edge, ...]:
+        return _of_product(self._graph.memberships(name), product)
+
+    def _shared(self, source: str, target: str, product: str | None) -> tuple[Edge, ...]:
+        theirs = {edge.target: edge for edge in self._memberships(target, product)}
+        return tuple(e for own in self._memberships(source, product) if own.target in theirs for e in (own, theirs[own.target]))
+
+    def _updates(self, source: str, target: str, product: str | None) -> tuple[Edge, ...]:
+        shared = {edge.product for edge in self._shared(source, target, product)}
+        if not shared:
+            return ()
+        ours, theirs = (
+            {p.id: p for p in self._hosts[name].products if p.id in shared and updates_in_group(self._hosts[name], p)}
+            for name in (source, target)
+        )
+        both = sorted(ours.keys() & theirs.keys())
+        return tuple(update_edge(self._hosts[source], ours[id_], self._hosts[target], theirs[id_]) for id_ in both)
+
+    def doubt(self, source: str, target: str, kind: str, product: str | None) -> tuple[str, ...]:
+        """What was not seen that could state such an edge; empty where its absence is knowledge."""
+        if kind in ("same-group", "updates"):
+            return self._group_doubt(source, target, product)
+        doubts = [*self.side_doubt(source, "source", kind, product), *self.side_doubt(target, "target", kind, product)]
+        doubts += [str(o) for o in self._open.get((source, kind, "target"), ()) if o.may_mean(target)]
+        doubts += [str(o) for o in self._open.get((target, kind, "source"), ()) if o.may_mean(source)]
+        return tuple(dict.fromkeys(doubts))
+
+    def side_doubt(self, name: str, side: str, kind: str, product: str | None) -> tuple[str, ...]:
+        """What was not seen of one host that could state such edges at all, whoever the other end is."""
+        key = (name, side, kind, product)
+        if key not in self._sides:
+            self._sides[key] = tuple(dict.fromkeys(self._side(self._hosts[name], side, kind, product)))
+        return self._sides[key]
+
+    def _side(self, facts: HostFacts, side: str, kind: str, product: str | None) -> Iterable[str]:
+        if kind == "copies-to":
+            return _copy_doubts(facts)
+        if kind in ("same-group", "updates"):
+            return _field_doubts(facts, product, ("group",) if kind == "same-group" else ("group", "role"))
+        if side == "source":
+            return ()
+        if kind == "logs-on-to":
+            return _logon_doubts(facts)
+        if kind == "manages":
+            return _field_doubts(facts, product, ("parent",))
+        return (unseen for unseen in (facts.unseen("network"),) if unseen and kind == "serves")
+
+    def open_doubts(self, name: str, side: str, kind: str) -> bool:
+        """Whether a host claims an edge of the kind whose other end, opposite to `side`, stays open."""
+        return bool(self._open.get((name, kind, "target" if side == "source" else "source")))
+
+    def _group_doubt(self, source: str, target: str, product: str | None) -> tuple[str, ...]:
+        """Two hosts may share a group where one's group is not known and the other has one, or may have one."""
+        ours, theirs = (self.side_doubt(name, "source", "same-group", product) for name in (source, target))
+        if ours and (theirs or self._memberships(target, product)):
+            return tuple(dict.fromkeys((*ours, *theirs)))
+        return theirs if theirs and self._memberships(source, product) else ()
+
+    def doubt_of_all(self, name: str, direction: str, kind: str, product: str | None) -> tuple[str, ...]:
+        """What was not seen of the whole fleet that could state such an edge at a target."""
+        ours, theirs = ("source", "target") if direction == "out" else ("target", "source")
+        doubts = dict.fromkeys(self.side_doubt(name, ours, kind, product))
+        for other in self.doubtful(theirs, kind, product):
+            if other != name:
+                doubts |= dict.fromkeys(self.side_doubt(other, theirs, kind, product))
+        own = [o for o in self._open.get((name, kind, theirs), ()) if o.candidates or not o.name]
+        meant = [o for o in self._graph.open_names if o.kind == kind and o.side == ours and o.other != name and o.may_mean(name)]
+        return _shortened([*doubts, *map(str, own), *map(str, meant)])
+
+    def doubtful(self, side: str, kind: str, product: str | None) -> tuple[str, ...]:
+        """Hosts of which something was not seen that could state such edges; looked for once for all hosts."""
+        key = (side, kind, product)
+        if key not in self._doubtful:
+            self._doubtful[key] = tuple(name for name in sorted(self._hosts) if self.side_doubt(name, *key))
+        return self._doubtful[key]
+
+
+def _shortened(texts: Iterable[str]) -> tuple[str, ...]:
+    doubts = list(dict.fromkeys(texts))
+    if len(doubts) > _TOLD_DOUBTS:
+        doubts[_TOLD_DOUBTS:] = [f"and {len(doubts) - _TOLD_DOUBTS} more of the kind"]
+    return tuple(doubts)
+
+
+def _of_product(edges: Iterable[Edge], product: str | None) -> tuple[Edge, ...]:
+    return tuple(edge for edge in edges if product in (None, edge.product))
+
+
+def _field_doubts(facts: HostFacts, product: str | None, fields: tuple[str, ...]) -> Iterable[str]:
+    """What is missing to know fields of a host's products: of one, or of any that was found."""
+    if not facts.collected and (unseen := facts.unseen("security")):
+        yield unseen
+        return
+    for found in facts.products:
+        if product in (None, found.id) and not found.remnant:
+            yield from (m for field in fields if _open(found, field) for m in facts.doubts_of(found.id, field))
+    if product is not None:
+        yield from facts.unsure.get(product, ())
+
+
+def _open(product: Product, field: str) -> bool:
+    return field in product.unknown
+
+
+def _copy_doubts(facts: HostFacts) -> Iterable[str]:
+    """Tasks and scripts that were not seen or can't be read: each may hold a copy."""
+    yield from (unseen for section in ("tasks", "scripts") if (unseen := facts.unseen(section)))
+    yield from (f"{facts.name}: tasks: {gap.record}: {gap.reason}" for gap in facts.lost("tasks"))
+    if facts.sections.tasks.records:
+        yield from (f"{facts.name}: tasks: {fault.place}: {fault.message}" for fault in facts.unread_tasks)
+    for script in facts.sections.scripts.records:
+        if script.text is None:
+            yield facts.why("scripts", script.path, "text")
+
+
+def _logon_doubts(facts: HostFacts) -> Iterable[str]:
+    if (unseen := facts.unseen("logons")) is not None:
+        yield unseen
+    for log in facts.snapshot.log_coverage:
+        if log.log.casefold() == "security" and log.oldest and log.asked_from and log.oldest > log.asked_from:
+            yield f"{facts.name}: logons: the log reaches back to {log.oldest} only, asked from {log.asked_from}"

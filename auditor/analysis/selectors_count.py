@@ -1,0 +1,190 @@
+"""Counts of different products, drivers or filters of a host, and the selector of one file-system filter."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+from auditor.analysis.binding import Binding, Setting, Test
+from auditor.analysis.facts import HostFacts
+from auditor.analysis.matching import named, undecided
+from auditor.analysis.outcome import FALSE, Outcome, disjoin
+from auditor.analysis.selectors_host import driver_tests
+from auditor.analysis.selectors_product import compile_matches, told
+from auditor.model.host import FilterRecord
+from auditor.model.pattern import compile_pattern
+from auditor.model.selector import CountSelector, DriverSelector, FilterSelector, ProductSelector
+
+
+class _Tally:
+    """What is counted: names that fit for sure and names that may fit, with the evidence and what is missing."""
+
+    def __init__(self) -> None:
+        self.sure: dict[str, list[Any]] = {}
+        self.open: set[str] = set()
+        self.missing: list[str] = []
+        self.listed = True
+
+    def outcome(self, at_least: int | None, at_most: int | None) -> Outcome:
+        """Whether the count lies inside the bounds whatever becomes of the names in doubt."""
+        low = len(self.sure)
+        high = len(self.open | set(self.sure)) if self.listed else None
+        checks = []
+        if at_least is not None:
+            checks.append(True if low >= at_least else (False if high is not None and high < at_least else None))
+        if at_most is not None:
+            checks.append(False if low > at_most else (True if high is not None and high <= at_most else None))
+        if False in checks:
+            return FALSE
+        if None in checks:
+            return Outcome(None, missing=tuple(dict.fromkeys(self.missing)))
+        return Outcome(True, tuple(e for name in sorted(self.sure) for e in self.sure[name]))
+
+
+def compile_count(selector: CountSelector, setting: Setting) -> Test:
+    """How many different products, drivers or filters fit."""
+    if selector.product is not None:
+        return _count_products(selector, selector.product, setting)
+    if selector.driver is not None:
+        return _count_drivers(selector, selector.driver, setting)
+    return _count_filters(selector, selector.filter or FilterSelector(), setting)
+
+
+def _count_products(selector: CountSelector, product: ProductSelector, setting: Setting) -> Test:
+    role, match = setting.role(product.host), compile_matches(product)
+
+    def name(facts: HostFacts, id_: str) -> str:
+        signature = facts.signatures.get(id_)
+        return signature.vendor if selector.distinct == "vendor" and signature else id_
+
+    def test(binding: Binding) -> Outcome:
+        facts = binding.hosts[role]
+        matches, tally = match(facts), _Tally()
+        for found in matches.sure:
+            tally.sure.setdefault(name(facts, found.id), []).extend(told(found, product))
+        tally.open = {name(facts, found.id) for found, _ in matches.open} | {name(facts, id_) for id_ in matches.unsure}
+        tally.missing = [m for _, reasons in matches.open for m in reasons] + [m for reasons in matches.unsure.values() for m in reasons]
+        return tally.outcome(selector.at_least, selector.at_most)
+
+    return test
+
+
+def _count_drivers(selector: CountSelector, driver: DriverSelector, setting: Setting) -> Test:
+    role, tests = setting.role(driver.host), driver_tests(driver, setting)
+    name = driver.name.casefold().removesuffix(".sys") if driver.name else None
+
+    def test(binding: Binding) -> Outcome:
+        facts, tally = binding.hosts[role], _Tally()
+        for record in named(name, facts.drivers):
+            verdicts = {fit(record) for _, fit in tests}
+            label = (record.company or "").casefold() if selector.distinct == "company" else record.name.casefold()
+            if False in verdicts:
+                continue
+            if None in verdicts or not label:
+                tally.open.add(label or record.name.casefold())
+                tally.missing += [facts.why("drivers", record.name, field) for field, fit in tests if fit(record) is None]
+            else:
+                tally.sure.setdefault(label, []).append(facts.evidence("drivers", record.name))
+        return _listed(facts, "drivers", tally).outcome(selector.at_least, selector.at_most)
+
+    return test
+
+
+def _listed(facts: HostFacts, section: str, tally: _Tally) -> _Tally:
+    if (unseen := facts.unseen(section)) is not None:
+        tally.listed = False
+        tally.missing.append(unseen)
+    return tally
+
+
+def compile_filter(selector: FilterSelector, setting: Setting) -> Test:
+    """A file-system filter by name, altitude, age, class or company of its driver."""
+    role = setting.role(selector.host)
+
+    def test(binding: Binding) -> Outcome:
+        facts = binding.hosts[role]
+        verdicts = list(_filters(facts, selector))
+        found = [record for record, missing in verdicts if not missing]
+        if found:
+            return Outcome(True, tuple(_filter_told(facts, record) for record in found))
+        return undecided(facts, "filters", [m for _, missing in verdicts for m in missing])
+
+    return test
+
+
+def _count_filters(selector: CountSelector, chosen: FilterSelector, setting: Setting) -> Test:
+    role = setting.role(chosen.host)
+
+    def test(binding: Binding) -> Outcome:
+        facts = binding.hosts[role]
+        tallies: dict[object, _Tally] = {}
+        for record, missing in _filters(facts, chosen):
+            place = _decimal(record.altitude) if selector.same == "altitude" else None
+            if selector.same == "altitude" and place is None:
+                continue
+            tally = tallies.setdefault(place, _Tally())
+            label = _company(facts, record) if selector.distinct == "company" else record.name.casefold()
+            if missing or label is None:
+                tally.open.add(record.name.casefold())
+                tally.missing += missing or (facts.why("drivers", record.name, "company"),)
+            else:
+                tally.sure.setdefault(label, []).append(_filter_told(facts, record))
+        outcomes = [_listed(facts, "filters", t).outcome(selector.at_least, selector.at_most) for t in tallies.values() or [_Tally()]]
+        return disjoin(outcomes)
+
+    return test
+
+
+def _filters(facts: HostFacts, selector: FilterSelector) -> Iterator[tuple[FilterRecord, tuple[str, ...]]]:
+    """Filters that fit, or may fit: then with what is missing."""
+    left_out = [compile_pattern(company) for company in selector.except_companies]
+    name = selector.name.casefold().removesuffix(".sys") if selector.name else None
+    for record in named(name, facts.filters):
+        if selector.class_filter != record.class_filter or (selector.legacy is not None and record.legacy is not selector.legacy):
+            continue
+        if not _altitude_fits(record, selector):
+            continue
+        missing: list[str] = []
+        company = _company(facts, record) if left_out else ""
+        if company is None:
+            missing.append(facts.unseen("drivers") or facts.why("drivers", record.name, "company"))
+        elif any(fits(company) for fits in left_out):
+            continue
+        running = _running(facts, record) if selector.loaded is not None else selector.loaded
+        if running is None and selector.loaded is not None:
+            missing.append(facts.unseen("drivers") or facts.why("drivers", record.name, "state"))
+        elif running is not selector.loaded:
+            continue
+        yield record, tuple(missing)
+
+
+def _altitude_fits(record: FilterRecord, selector: FilterSelector) -> bool:
+    if selector.altitude_from is None and selector.altitude_to is None:
+        return True
+    altitude = _decimal(record.altitude)
+    low, high = _decimal(selector.altitude_from), _decimal(selector.altitude_to)
+    return altitude is not None and (low is None or altitude >= low) and (high is None or altitude <= high)
+
+
+def _decimal(text: str | None) -> Decimal | None:
+    """An altitude as a number: decimal text of unlimited precision, never a float."""
+    try:
+        return Decimal(text) if text else None
+    except InvalidOperation:
+        return None
+
+
+def _company(facts: HostFacts, record: FilterRecord) -> str | None:
+    drivers = facts.drivers.get(record.name.casefold().removesuffix(".sys"), ())
+    return next((d.company.casefold() for d in drivers if d.company), None)
+
+
+def _running(facts: HostFacts, record: FilterRecord) -> bool | None:
+    drivers = facts.drivers.get(record.name.casefold().removesuffix(".sys"), ())
+    return next((d.state == "running" for d in drivers if d.state), None)
+
+
+def _filter_told(facts: HostFacts, record: FilterRecord) -> Any:
+    field = "altitude" if record.altitude else "legacy"
+    return facts.evidence("filters", record.name, field, getattr(record, field))

@@ -1,0 +1,313 @@
+"""Selectors over the records of one host: drivers, filters, services, programs, settings, updates, events, the system."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from auditor.analysis.binding import Binding, Setting, Test
+from auditor.analysis.facts import HostFacts, driver_names, security_key
+from auditor.analysis.matching import ITSELF, FieldTest, choose, named, seconds, text_is, undecided, value_in, value_is, version_in
+from auditor.analysis.outcome import FALSE, TRUE, Outcome, conjoin, negate, unknown
+from auditor.analysis.registry import normal_key
+from auditor.model.pattern import compile_pattern
+from auditor.model.selector import (
+    DefenderSelector,
+    DriverSelector,
+    EventSelector,
+    FeatureSelector,
+    OsSelector,
+    ProgramSelector,
+    ServiceSelector,
+    SettingSelector,
+    UpdateSelector,
+)
+from auditor.model.version import VersionRange
+
+
+def compile_driver(selector: DriverSelector, setting: Setting) -> Test:
+    """A driver by name, version, link time, hash, signer, group, start or state."""
+    role, tests = setting.role(selector.host), driver_tests(selector, setting)
+    name = selector.name.casefold().removesuffix(".sys") if selector.name else None
+    lost = _last_part(name)
+
+    def test(binding: Binding) -> Outcome:
+        facts = binding.hosts[role]
+        return choose(facts, "drivers", named(name, facts.drivers), tests, lambda r: str(r.name), lost)
+
+    return test
+
+
+def driver_tests(selector: DriverSelector, setting: Setting) -> tuple[FieldTest, ...]:
+    """Tests for everything that a selector says of a driver but its name."""
+    tests = [text_is(f, p) for f in ("company", "signer", "group") if (p := getattr(selector, f)) is not None]
+    tests += [value_is(f, v) for f in ("signature", "state", "file_exists") if (v := getattr(selector, f)) is not None]
+    if selector.version is not None:
+        tests.append(version_in("file_version", selector.version))
+    if selector.start:
+        tests.append(value_in("start", selector.start))
+    hashes = {h.casefold() for h in selector.sha256} | (setting.tables.get(selector.table, frozenset()) if selector.table else frozenset())
+    if hashes:
+        tests.append(value_in("sha256", tuple(hashes)))
+    if selector.linked_from is not None or selector.linked_to is not None:
+        tests.append(_linked(selector.linked_from, selector.linked_to))
+    return tuple(tests)
+
+
+def _linked(start: str | None, end: str | None) -> FieldTest:
+    low = seconds(start) if start else 0
+    high = seconds(end) if end else 2**32
+    return "link_timestamp", lambda record: None if record.link_timestamp is None else low <= record.link_timestamp <= high
+
+
+def _last_part(name: str | None) -> Callable[[str], bool] | None:
+    """Which lost records a name could mean: gaps name a record by its name or by its path."""
+    if name is None:
+        return None
+    fits = compile_pattern(name)
+    return lambda record: fits(record.casefold()) or fits(record.casefold().rsplit("\\", 1)[-1].removesuffix(".sys"))
+
+
+def compile_service(selector: ServiceSelector, setting: Setting) -> Test:
+    """A service by name, state or start."""
+    role, lost = setting.role(selector.host), _last_part(selector.name.casefold())
+    tests: list[FieldTest] = [ITSELF]
+    tests += [value_is("state", selector.state)] if selector.state else []
+    tests += [value_in("start", selector.start)] if selector.start else []
+    fixed = tuple(tests)
+
+    def test(binding: Binding) -> Outcome:
+        facts = binding.hosts[role]
+        return choose(facts, "services", named(selector.name, facts.services), fixed, lambda r: str(r.name), lost)
+
+    return test
+
+
+def compile_program(selector: ProgramSelector, setting: Setting) -> Test:
+    """An uninstall entry by display name, version or publisher."""
+    role = setting.role(selector.host)
+    tests: list[FieldTest] = [ITSELF]
+    tests += [version_in("version", selector.version)] if selector.version else []
+    tests += [text_is("publisher", selector.publisher)] if selector.publisher else []
+    fixed = tuple(tests)
+
+    def test(binding: Binding) -> Outcome:
+        facts = binding.hosts[role]
+        return choose(facts, "programs", named(selector.name, facts.programs), fixed, lambda r: str(r.key))
+
+    return test
+
+
+def compile_os(selector: OsSelector, setting: Setting) -> Test:
+    """The operating system; each part that the selector names must hold."""
+    role = setting.role(selector.host)
+    parts = _os_parts(selector)
+
+    def test(binding: Binding) -> Outcome:
+        facts = binding.hosts[role]
+        if facts.system is None and (unseen := facts.unseen("system")):
+            return unknown(unseen)
+        return conjoin(part(facts) for part in parts)
+
+    return test
+
+
+def _os_parts(selector: OsSelector) -> list[Callable[[HostFacts], Outcome]]:
+    parts: list[Callable[[HostFacts], Outcome]] = []
+    if selector.generation:
+        allowed = frozenset(selector.generation)
+        parts.append(lambda facts: _system_value(facts, "version", facts.generation, facts.generation in allowed))
+    if selector.build is not None:
+        parts.append(_build(VersionRange(selector.build)))
+    if selector.service_pack is not None:
+        pack = version_in("service_pack_text", selector.service_pack)[1]
+        parts.append(lambda facts: _service_pack(facts, pack))
+    parts += [_one_of(field, frozenset(wanted)) for field in ("product_type", "architecture") if (wanted := getattr(selector, field))]
+    if selector.role is not None:
+        parts.append(_host_role(selector.role))
+    return parts
+
+
+def _system_value(facts: HostFacts, field: str, value: object, holds: bool) -> Outcome:
+    if value is None:
+        return unknown(facts.unseen("system") or facts.why("system", "system", field))
+    return Outcome(True, (facts.evidence("system", "system", field, value),)) if holds else FALSE
+
+
+def _one_of(field: str, allowed: frozenset[str]) -> Callable[[HostFacts], Outcome]:
+    def part(facts: HostFacts) -> Outcome:
+        value = getattr(facts.system, field, None)
+        return _system_value(facts, field, value, value in allowed)
+
+    return part
+
+
+class _Pack:
+    """A service pack's number as the text that ranges read."""
+
+    __slots__ = ("service_pack_text",)
+
+    def __init__(self, number: int) -> None:
+        self.service_pack_text = str(number)
+
+
+def _service_pack(facts: HostFacts, fits: Callable[[Any], bool | None]) -> Outcome:
+    number = facts.system.service_pack if facts.system else None
+    return _system_value(facts, "service_pack", number, number is not None and bool(fits(_Pack(number))))
+
+
+def _build(span: VersionRange) -> Callable[[HostFacts], Outcome]:
+    def part(facts: HostFacts) -> Outcome:
+        bounds = facts.build_bounds
+        if bounds is None:
+            return _system_value(facts, "version", None, False)
+        low, high = bounds[0] in span, bounds[1] in span
+        value = None if low != high else str(bounds[0])
+        return _system_value(facts, "revision", value, low)
+
+    return part
+
+
+def _host_role(word: str) -> Callable[[HostFacts], Outcome]:
+    fits = compile_pattern(word)
+
+    def part(facts: HostFacts) -> Outcome:
+        if any(fits(group.casefold()) for group in facts.groups):
+            return TRUE
+        if facts.system and (found := [r for r in facts.system.roles if fits(r.casefold())]):
+            return Outcome(True, (facts.evidence("system", "system", "roles", found),))
+        return undecided(facts, "system", [])
+
+    return part
+
+
+def compile_update(selector: UpdateSelector, setting: Setting) -> Test:
+    """An installed update, one of several."""
+    role, wanted = setting.role(selector.host), frozenset(kb.casefold() for kb in selector.any_of)
+
+    def test(binding: Binding) -> Outcome:
+        facts = binding.hosts[role]
+        found = [record for record in facts.sections.updates.records if record.id.casefold() in wanted]
+        return choose(facts, "updates", found, (), lambda r: str(r.id), lambda record: record.casefold() in wanted)
+
+    return test
+
+
+def compile_feature(selector: FeatureSelector, setting: Setting) -> Test:
+    """An installed role or feature of Windows."""
+    role, fits = setting.role(selector.host), compile_pattern(selector.name)
+
+    def test(binding: Binding) -> Outcome:
+        facts = binding.hosts[role]
+        found = [record for record in facts.sections.roles.records if fits(record.name.casefold())]
+        return choose(facts, "roles", found, (), lambda r: str(r.name), lambda record: fits(record.casefold()))
+
+    return test
+
+
+def compile_setting(selector: SettingSelector, setting: Setting) -> Test:
+    """A registry value: there or not, equal to a text, inside bounds of numbers."""
+    role = setting.role(selector.host)
+    compares = bool(selector.equals) or any(v is not None for v in (selector.pattern, selector.at_least, selector.at_most))
+    as_key = not selector.value and not compares
+    tests: tuple[FieldTest, ...] = (("data", _data_test(selector)),) if compares else ()
+    key = normal_key(selector.key)
+    depth = key.count("\\") + 1
+    fits = compile_pattern(key)
+
+    def test(binding: Binding) -> Outcome:
+        facts = binding.hosts[role]
+        records = facts.security.below(selector.key) if as_key else facts.security.values(selector.key, selector.value)
+        outcome = choose(facts, "security", records, tests, security_key, lambda r: _could_hold(fits, depth, r))
+        return negate(outcome) if selector.present is False else outcome
+
+    return test
+
+
+def _could_hold(fits: Callable[[str], bool], depth: int, record: str) -> bool:
+    """Whether a key that was refused is the key meant, or one above it."""
+    levels = normal_key(record).split("\\")
+    return fits("\\".join(levels[:depth])) if len(levels) >= depth else True
+
+
+def _data_test(selector: SettingSelector) -> Callable[[Any], bool | None]:
+    allowed = frozenset(text.casefold() for text in selector.equals)
+    fits = compile_pattern(selector.pattern) if selector.pattern is not None else None
+
+    def test(record: Any) -> bool | None:
+        if record.data is None:
+            return None
+        if (allowed and record.data.casefold() not in allowed) or (fits and not fits(record.data.casefold())):
+            return False
+        if selector.at_least is None and selector.at_most is None:
+            return True
+        try:
+            number = int(record.data)
+        except ValueError:
+            return None
+        return (selector.at_least is None or number >= selector.at_least) and (selector.at_most is None or number <= selector.at_most)
+
+    return test
+
+
+def compile_defender(selector: DefenderSelector, setting: Setting) -> Test:
+    """What Defender or Security Center says of a product."""
+    role = setting.role(selector.host)
+    tests: list[FieldTest] = [ITSELF]
+    tests += [text_is(f, p) for f in ("name", "running_mode") if (p := getattr(selector, f)) is not None]
+    tests += [value_is(f, v) for f in ("enabled", "real_time", "tamper_protected", "up_to_date") if (v := getattr(selector, f)) is not None]
+    fixed = tuple(tests)
+
+    def test(binding: Binding) -> Outcome:
+        facts = binding.hosts[role]
+        records = [record for record in facts.sections.defender.records if record.source == selector.source]
+        return choose(facts, "defender", records, fixed, lambda r: str(r.name))
+
+    return test
+
+
+def compile_event(selector: EventSelector, setting: Setting) -> Test:
+    """Events in the window that was collected; absence is knowledge only as far back as the log reaches."""
+    role, ids = setting.role(selector.host), frozenset(selector.id)
+    tests = [(f, compile_pattern(p)) for f in ("log", "source") if (p := getattr(selector, f)) is not None]
+    string = compile_pattern(selector.string) if selector.string is not None else None
+
+    def fits(reading: Any) -> bool:
+        return (
+            reading.id in ids
+            and all(test(getattr(reading, field).casefold()) for field, test in tests)
+            and (string is None or any(string(text.casefold()) for text in reading.strings))
+        )
+
+    def test(binding: Binding) -> Outcome:
+        facts = binding.hosts[role]
+        found = [reading for reading in facts.sections.events.readings if fits(reading)]
+        if len(found) >= selector.at_least:
+            return Outcome(True, tuple(facts.evidence("events", f"{r.log}/{r.record}", "id", f"{r.source} {r.id} {r.time}") for r in found))
+        return undecided(facts, "events", _short_logs(facts, selector.log))
+
+    return test
+
+
+def _short_logs(facts: HostFacts, log: str | None) -> list[str]:
+    fits = compile_pattern(log) if log else lambda _: True
+    return [
+        f"{facts.name}: events: the log {c.log} reaches back to {c.oldest} only, asked from {c.asked_from}"
+        for c in facts.snapshot.log_coverage
+        if fits(c.log.casefold()) and c.oldest and c.asked_from and c.oldest > c.asked_from
+    ]
+
+
+__all__ = [
+    "compile_defender",
+    "compile_driver",
+    "compile_event",
+    "compile_feature",
+    "compile_os",
+    "compile_program",
+    "compile_service",
+    "compile_setting",
+    "compile_update",
+    "driver_names",
+    "driver_tests",
+]

@@ -1,0 +1,97 @@
+"""Which signatures have signs on a host: one pass over the host's names, not one over the signatures."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from auditor.analysis.facts import HostFacts, security_key
+from auditor.model.finding import Evidence
+from auditor.model.pattern import compile_pattern, is_glob
+from auditor.model.signature import FileSource, RegistrySource, Signs
+
+_HEAD = 4
+"""Characters of a glob's literal start by which its bucket is found."""
+Place = tuple[int, int]
+"""Number of the signature, number of its group of signs."""
+Hits = dict[int, dict[int, list[tuple[Evidence, bool]]]]
+"""Signature number to group number to evidence, each with whether it speaks for an installed product (False: for leftovers only)."""
+
+
+class NameIndex:
+    """Patterns of one kind of name: exact ones by look-up, globs by the first characters of their literal start."""
+
+    def __init__(self) -> None:
+        self._exact: dict[str, list[Place]] = {}
+        self._buckets: dict[str, list[tuple[Callable[[str], bool], Place]]] = {}
+
+    def add(self, pattern: str, place: Place) -> None:
+        """Remember that a name which fits `pattern` is a sign for `place`."""
+        folded = pattern.casefold()
+        if not is_glob(folded):
+            self._exact.setdefault(folded, []).append(place)
+            return
+        literal = folded[: min(i for i, c in enumerate(folded) if c in "*?")]
+        head = literal[:_HEAD] if len(literal) >= _HEAD else ""
+        self._buckets.setdefault(head, []).append((compile_pattern(folded), place))
+
+    def places(self, name: str) -> Iterator[Place]:
+        """What a case-folded name is a sign for."""
+        yield from self._exact.get(name, ())
+        for head in (name[:_HEAD], "") if len(name) >= _HEAD else ("",):
+            for fits, place in self._buckets.get(head, ()):
+                if fits(name):
+                    yield place
+
+
+class SignIndex:
+    """The signs of all signatures by the kind of record they are looked for in."""
+
+    def __init__(self, signatures: list[list[Signs]]) -> None:
+        self._names = {"programs": NameIndex(), "services": NameIndex(), "drivers": NameIndex()}
+        self._registry: list[tuple[RegistrySource, Place]] = []
+        self._files: list[tuple[FileSource, Place]] = []
+        for number, groups in enumerate(signatures):
+            for group, signs in enumerate(groups):
+                self._add(signs, (number, group))
+
+    def _add(self, signs: Signs, place: Place) -> None:
+        for section, index in self._names.items():
+            for pattern in getattr(signs, section):
+                index.add(pattern.casefold().removesuffix(".sys") if section == "drivers" else pattern, place)
+        self._registry += [(source, place) for source in signs.registry]
+        self._files += [(source, place) for source in signs.files]
+
+    def hits(self, facts: HostFacts) -> Hits:
+        """Every sign that the host shows."""
+        found: Hits = {}
+        self._named(facts, "programs", facts.programs, lambda r: r.key, found)
+        self._named(facts, "services", facts.services, lambda r: r.name, found)
+        self._named(facts, "drivers", facts.drivers, lambda r: r.name, found)
+        if facts.sections.security.records:
+            self._kept(facts, found)
+        return found
+
+    def _named(self, facts: HostFacts, section: str, records: Mapping[str, Any], key: Callable[[Any], str], found: Hits) -> None:
+        index = self._names[section]
+        for name, group in records.items():
+            for place in index.places(name):
+                for record in group:
+                    alive = getattr(record, "file_exists", None) is not False
+                    evidence = facts.evidence(section, key(record), "name", record.name)
+                    _note(found, place, evidence, alive)
+
+    def _kept(self, facts: HostFacts, found: Hits) -> None:
+        for source, place in self._registry:
+            records = facts.security.values(source.key, source.value) if source.value else facts.security.below(source.key)[:1]
+            for record in records:
+                _note(found, place, facts.evidence("security", security_key(record), "data", (record.data or "")[:200]), True)
+        for file, place in self._files:
+            for record in facts.security.files(file.path):
+                _note(found, place, facts.evidence("security", record.path, "file_version", record.file_version), True)
+
+
+def _note(found: Hits, place: Place, evidence: Evidence, alive: bool) -> None:
+    entries = found.setdefault(place[0], {}).setdefault(place[1], [])
+    if (evidence, alive) not in entries:
+        entries.append((evidence, alive))

@@ -1,0 +1,48 @@
+"""What the collector has to ask for so that the matrix can be decided: the registry keys, files and event sources it names."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from auditor.analysis.condition import selectors_of
+from auditor.model.pattern import is_glob
+from auditor.model.rule import Rule
+from auditor.model.selector import Condition, EventSelector, SettingSelector
+from auditor.model.signature import Signature, ValueSource
+
+
+def requested_keys(signatures: Sequence[Signature], rules: Sequence[Rule] = ()) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Registry keys below HKLM and file paths for the security section, sorted and each once."""
+    keys: dict[str, str] = {}
+    files: dict[str, str] = {}
+    for signature in signatures:
+        for signs in (*signature.installed, *signature.remnant):
+            keys |= {source.key.casefold(): source.key for source in signs.registry}
+            files |= {source.path.casefold(): source.path for source in signs.files}
+        for value in _sources(signature):
+            keys |= {value.registry.key.casefold(): value.registry.key} if value.registry else {}
+            files |= {value.file.path.casefold(): value.file.path} if value.file else {}
+    settings = (s for condition in _conditions(signatures, rules) for _, s in selectors_of(condition) if isinstance(s, SettingSelector))
+    keys |= {setting.key.casefold(): setting.key for setting in settings}
+    return tuple(keys[name] for name in sorted(keys)), tuple(files[name] for name in sorted(files))
+
+
+def requested_event_sources(rules: Sequence[Rule]) -> tuple[str, ...]:
+    """Providers whose events rules ask for by name, sorted."""
+    selectors = (s for condition in _conditions((), rules) for _, s in selectors_of(condition) if isinstance(s, EventSelector))
+    return tuple(sorted({s.source for s in selectors if s.source and not is_glob(s.source)}))
+
+
+def _sources(signature: Signature) -> Iterable[ValueSource]:
+    return (*signature.version, *signature.engine, *signature.definitions, *signature.parent, *signature.group)
+
+
+def _conditions(signatures: Sequence[Signature], rules: Sequence[Rule]) -> Iterator[Condition]:
+    for rule in rules:
+        yield rule.when
+        if rule.applies_to is not None:
+            yield rule.applies_to
+    for signature in signatures:
+        parts = [signs.unless for signs in (*signature.installed, *signature.remnant)]
+        parts += [sign.when for sign in (*signature.roles, *signature.editions)]
+        yield from (part for part in (*parts, signature.active) if part is not None)
