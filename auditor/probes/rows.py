@@ -1,0 +1,253 @@
+"""Rows of a probe's answer as typed records and readings: every field checked, redacted and bounded, nothing dropped without a gap. Pure.
+
+Rules of this file:
+1. A row is never trusted: unknown fields, wrong types, monstrous sizes and repetitions become gaps; nothing a host sends raises.
+2. What a field may be stands in `model.host`; this file knows no field by name but the keys, and those whose text is a secret by its name.
+3. rows_in = records (or readings) + rows that a gap stands for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from functools import cache
+from typing import Any, get_type_hints
+
+import msgspec
+
+from auditor.model import host
+from auditor.model.host import Gap
+from auditor.probes.redact import redact, redact_job, redact_named
+
+LONGEST_TEXT = 1_048_576
+"""Characters of one text."""
+MOST_ROWS = 20_000
+"""Rows of one section."""
+MOST_GAPS = 1_000
+"""Gaps of one section; a last one says that there were more."""
+LARGEST_NUMBER = 2**63
+_SHORT = 300
+_NAMES = 8_192
+
+
+class Plan(msgspec.Struct, frozen=True, kw_only=True):
+    """How a section's rows are read."""
+
+    record: type[msgspec.Struct] | None
+    reading: type[msgspec.Struct] | None
+    keys: tuple[str, ...]
+    """Fields that tell one row from another; empty where equal rows are two (events without a record number)."""
+
+
+PLANS: dict[str, Plan] = {
+    "system": Plan(record=host.SystemRecord, reading=host.SystemReading, keys=("",)),
+    "network": Plan(record=host.NetworkRecord, reading=None, keys=("",)),
+    "memory": Plan(record=host.MemoryRecord, reading=host.MemoryReading, keys=("kind", "name")),
+    "programs": Plan(record=host.ProgramRecord, reading=None, keys=("view", "key")),
+    "services": Plan(record=host.ServiceRecord, reading=host.ServiceReading, keys=("name",)),
+    "drivers": Plan(record=host.DriverRecord, reading=None, keys=("name",)),
+    "filters": Plan(record=host.FilterRecord, reading=None, keys=("name", "instance", "class_filter", "device_class")),
+    "security": Plan(record=host.SecurityRecord, reading=None, keys=("kind", "view", "path", "name")),
+    "tasks": Plan(record=host.TaskRecord, reading=host.TaskReading, keys=("source_format", "path")),
+    "scripts": Plan(record=host.ScriptRecord, reading=None, keys=("path",)),
+    "shares": Plan(record=host.ShareRecord, reading=None, keys=("name",)),
+    "events": Plan(record=None, reading=host.EventReading, keys=()),
+    "logons": Plan(record=None, reading=host.LogonReading, keys=()),
+    "dumps": Plan(record=host.DumpRecord, reading=None, keys=("kind", "path")),
+    "updates": Plan(record=host.UpdateRecord, reading=None, keys=("id",)),
+    "roles": Plan(record=host.RoleRecord, reading=None, keys=("name",)),
+    "defender": Plan(record=host.DefenderRecord, reading=host.DefenderReading, keys=("source", "name")),
+    "firewall": Plan(record=host.FirewallRecord, reading=host.FirewallReading, keys=("profile",)),
+    "sessions": Plan(record=None, reading=host.SessionReading, keys=()),
+    "replication": Plan(record=host.ReplicationRecord, reading=None, keys=("service", "group", "folder")),
+    "jobs": Plan(record=host.JobRecord, reading=None, keys=("scheduler", "name", "step")),
+}  # fmt: skip
+"""How the rows of each section are read."""
+
+
+class Read(msgspec.Struct, frozen=True):
+    """A section's rows as read."""
+
+    records: tuple[Any, ...]
+    readings: tuple[Any, ...]
+    gaps: tuple[Gap, ...]
+
+
+def read_rows(section: str, rows: list[dict[str, Any]], stated: list[Gap], latest: datetime | None) -> Read:
+    """Records and readings of a section. `stated` are the host's own gaps; rows dated after `latest` are refused."""
+    plan = PLANS[section]
+    gaps = Gaps()
+    for gap in stated:
+        gaps.add(gap.record, gap.field, gap.reason)
+    reader = _Reader(section, plan, gaps, latest)
+    for row in rows[:MOST_ROWS]:
+        reader.take(row)
+    if len(rows) > MOST_ROWS:
+        gaps.add("", "", f"{len(rows)} rows, of which only the first {MOST_ROWS} were taken")
+    return Read(tuple(reader.records), tuple(reader.readings), gaps.all())
+
+
+def short(text: str, limit: int = _SHORT) -> str:
+    """A host's words on one line, redacted and cut."""
+    line = redact(" ".join(text[: 4 * limit].split()))
+    return line if len(line) <= limit else line[: limit - 1] + "…"
+
+
+class Gaps:
+    """Gaps as they are found, up to `MOST_GAPS`."""
+
+    def __init__(self) -> None:
+        self._gaps: list[Gap] = []
+        self._more = 0
+
+    def add(self, record: str, field: str, reason: str) -> None:
+        """One more gap; texts are cut and redacted here."""
+        if len(self._gaps) < MOST_GAPS:
+            self._gaps.append(Gap(record=redact(record[:_NAMES]), field=short(field, 100), reason=short(reason)))
+        else:
+            self._more += 1
+
+    def all(self) -> tuple[Gap, ...]:
+        """What was found, with a last one for what was not kept."""
+        if not self._more:
+            return tuple(self._gaps)
+        return (*self._gaps, Gap(record="", field="", reason=f"{self._more} more gaps, which are not listed"))
+
+
+class _Reader:
+    """Reads rows one by one; keeps what it made of them."""
+
+    def __init__(self, section: str, plan: Plan, gaps: Gaps, latest: datetime | None) -> None:
+        self.records: list[msgspec.Struct] = []
+        self.readings: list[msgspec.Struct] = []
+        self._section, self._plan, self._gaps, self._latest = section, plan, gaps, latest
+        self._seen: set[tuple[str, ...]] = set()
+        self._types = {kind: _fields(kind) for kind in (plan.record, plan.reading) if kind is not None}
+        self._known = {name for fields in self._types.values() for name in fields}
+
+    def take(self, row: Mapping[str, Any]) -> None:
+        label = self._label(row)
+        identity = tuple(_plain(row.get(name)) for name in self._plan.keys)
+        if identity and identity in self._seen:
+            self._gaps.add(label, "", "stated twice: the first statement is kept")
+            return
+        record = self._struct(self._plan.record, row, label)
+        reading = self._struct(self._plan.reading, row, label)
+        if record is None and (self._plan.record is not None or reading is None):
+            return
+        if problem := self._time_problem(reading):
+            self._gaps.add(label, "time", problem)
+            return
+        self._seen.add(identity)
+        self._keep(record, reading)
+        for name in row:
+            if name not in self._known:
+                self._gaps.add(label, name, "a field that this section does not have: left out")
+
+    def _keep(self, record: msgspec.Struct | None, reading: msgspec.Struct | None) -> None:
+        if record is not None:
+            self.records.append(record)
+        if reading is not None and (record is None or _says_more(reading, record)):
+            self.readings.append(reading)
+
+    def _label(self, row: Mapping[str, Any]) -> str:
+        names = [_plain(row.get(name)) for name in self._plan.keys[-1:] or ("source", "time")]
+        return self._section if self._plan.keys == ("",) else " ".join(name for name in names if name)
+
+    def _struct(self, kind: type[msgspec.Struct] | None, row: Mapping[str, Any], label: str) -> msgspec.Struct | None:
+        """The row as `kind`; None, with a gap, where a field is missing without which it says nothing."""
+        if kind is None:
+            return None
+        values: dict[str, Any] = {}
+        for name, (wanted, required) in self._types[kind].items():
+            given = row.get(name)
+            value, problem = (None, "") if given is None else self._value(given, wanted, row, name)
+            if problem and not (kind is self._plan.reading and self._plan.record is not None and name in self._types[self._plan.record]):
+                self._gaps.add(label, name, problem)
+            if value is not None:
+                values[name] = value
+            elif required:
+                self._gaps.add(label, name, "missing or unreadable, so that the row says nothing: left out")
+                return None
+        return kind(**values)
+
+    def _value(self, given: Any, wanted: Any, row: Mapping[str, Any], name: str) -> tuple[Any, str]:
+        """The value in its type, or None and what is wrong with it."""
+        problem = _oversize(given)
+        if problem:
+            return None, problem
+        try:
+            return msgspec.convert(self._clean(given, row, name), wanted), ""
+        except (msgspec.ValidationError, RecursionError, OverflowError) as error:
+            return None, f"not what it should be: {error}"
+
+    def _clean(self, value: Any, row: Mapping[str, Any], name: str) -> Any:
+        """Texts without their secrets; what a value's name or a file's format says about it is used."""
+        if isinstance(value, str) and name == "data":
+            if self._section == "tasks":
+                return redact_job(value)
+            if self._section == "security" and isinstance(row.get("name"), str) and row.get("type") not in ("REG_DWORD", "REG_QWORD"):
+                return redact_named(row["name"], value)
+        return _redacted(value)
+
+    def _time_problem(self, reading: msgspec.Struct | None) -> str:
+        """What is wrong with the time of a dated row; nothing for rows without one."""
+        text = getattr(reading, "time", None)
+        if text is None:
+            return ""
+        time = parse_time(text)
+        if time is None:
+            return "not a time in UTC: refused"
+        late = self._latest is not None and time > self._latest
+        return "dated in the future of this host and of the collector: refused" if late else ""
+
+
+@cache
+def _fields(kind: type[msgspec.Struct]) -> dict[str, tuple[Any, bool]]:
+    hints = get_type_hints(kind)
+    return {field.name: (hints[field.name], field.required) for field in msgspec.structs.fields(kind)}
+
+
+def _oversize(value: Any, depth: int = 0) -> str:
+    if isinstance(value, str):
+        return f"longer than {LONGEST_TEXT} characters: left out" if len(value) > LONGEST_TEXT else ""
+    if isinstance(value, bool) or value is None:
+        return ""
+    if isinstance(value, int | float):
+        return "" if -LARGEST_NUMBER <= value < LARGEST_NUMBER else "a number beyond 64 bits: left out"
+    if depth > 4:
+        return "nested too deep: left out"
+    items = [*value.keys(), *value.values()] if isinstance(value, dict) else value
+    if len(items) > MOST_ROWS:
+        return f"a list of {len(items)} items: left out"
+    return next((problem for item in items if (problem := _oversize(item, depth + 1))), "")
+
+
+def _redacted(value: Any) -> Any:
+    """Texts redacted, also inside lists and maps."""
+    if isinstance(value, str):
+        return redact(value)
+    if isinstance(value, dict):
+        return {redact(str(key)): _redacted(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_redacted(item) for item in value]
+    return value
+
+
+def _says_more(reading: msgspec.Struct, record: msgspec.Struct) -> bool:
+    """Whether a reading holds anything but what ties it to its record."""
+    own = [name for name in reading.__struct_fields__ if name not in record.__struct_fields__]
+    return any(getattr(reading, name) is not None for name in own)
+
+
+def _plain(value: Any) -> str:
+    return value[:_NAMES].casefold() if isinstance(value, str) else ""
+
+
+def parse_time(text: Any) -> datetime | None:
+    """An ISO 8601 time with its zone, or None."""
+    try:
+        time = datetime.fromisoformat(text) if isinstance(text, str) else None
+    except ValueError:
+        return None
+    return time if time is not None and time.tzinfo is not None else None
