@@ -49,15 +49,17 @@ class DebuggerData(msgspec.Struct, frozen=True, kw_only=True):
     prcb_thread: int | None = None
 
 
-def debugger_data(data: bytes) -> DebuggerData | None:
-    """The debugger data block, or None where it is not one (or is still encoded)."""
+def debugger_data(data: bytes, word: Literal[4, 8]) -> DebuggerData | None:
+    """The debugger data block, or None where it is not one (or is still encoded). Its addresses are sign-extended on 32-bit systems."""
     if data[0x10:0x14] != _TAG:
         return None
+    mask = (1 << 8 * word) - 1
+    addresses = [value & mask if (value := number(data, place, 8)) else None for place in (0x18, 0x48, 0x218, 0x220)]
     return DebuggerData(
-        kernel_base=number(data, 0x18, 8),
-        modules=number(data, 0x48, 8),
-        processor_block=number(data, 0x218, 8),
-        unloaded=number(data, 0x220, 8),
+        kernel_base=addresses[0],
+        modules=addresses[1],
+        processor_block=addresses[2],
+        unloaded=addresses[3],
         thread_kernel_stack=number(data, 0x29C, 2),
         thread_initial_stack=number(data, 0x29E, 2),
         thread_process=number(data, 0x2A0, 2),

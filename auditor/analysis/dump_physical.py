@@ -17,8 +17,8 @@ from auditor.analysis.dump_header import Header
 
 PAGE = 0x1000
 _PIECE = 0x1000
-MAX_BITS = 1 << 34
-"""64 TB of memory; a bitmap that claims more is not believed."""
+MAX_BITS = 1 << 32
+"""16 TB of memory; a bitmap that claims more is not believed."""
 _CHECKED_BITS = 1 << 26
 """Bitmaps up to this size (256 GB of memory) are counted to tell the layouts apart."""
 

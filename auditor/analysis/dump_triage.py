@@ -114,7 +114,7 @@ def _memory(reader: Reader, head: bytes, layout: TriageLayout, stack_start: int 
     for place in range(0, len(table) - _BLOCK + 1, _BLOCK):
         address, where, size = number(table, place, 8), number(table, place + 8, 4), number(table, place + 12, 4)
         if address and where and size and size < 1 << 28:
-            regions.append((address, size, where))
+            regions.append((address & (1 << 8 * layout.top_word) - 1, size, where))
     if stack_start and stack_size:
         regions.append((stack_start, stack_size, number(head, 0x28, 4) or 0))
     return RegionMemory(reader, regions)

@@ -58,6 +58,8 @@ class Bugcheck(msgspec.Struct, frozen=True, kw_only=True):
     parameters: tuple[str | None, str | None, str | None, str | None] = (None, None, None, None)
     meanings: tuple[str, ...] = ()
     """What the parameters of this code mean, from the knowledge files; empty where the code is not documented."""
+    places: tuple[str | None, ...] = ()
+    """For each parameter that is an address inside a loaded module, `image+0xoffset`; empty where none is."""
 
 
 class CrashException(msgspec.Struct, frozen=True, kw_only=True):
