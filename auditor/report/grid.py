@@ -23,17 +23,26 @@ def grid(headers: Sequence[str], rows: Sequence[Sequence[str]], *, width: int = 
 def _limits(headers: Sequence[str], rows: Sequence[Sequence[str]], width: int) -> list[int]:
     """Width of each column: its widest line, until the sum fits; then the widest columns share what is left.
 
-    tabulate pads a header by two.
+    No word is cut while that can be helped. tabulate pads a header by two.
     """
-    wanted = [max([len(head) + 2, *(len(line) for row in rows for line in row[i].split("\n"))]) for i, head in enumerate(headers)]
+    heads = [len(head) + 2 for head in headers]
+    lines = [[line for row in rows for line in row[i].split("\n")] for i in range(len(headers))]
+    wanted = [max([head, *map(len, column)]) for head, column in zip(heads, lines, strict=True)]
+    words = [max([head, *(len(word) for line in column for word in line.split())]) for head, column in zip(heads, lines, strict=True)]
     room = width - 2 * (len(headers) - 1)
-    limits = list(wanted)
-    while sum(limits) > room and max(limits) > MINIMUM_COLUMN:
-        widest = max(limits)
-        second = max([limit for limit in limits if limit < widest], default=MINIMUM_COLUMN)
-        count = limits.count(widest)
-        cut = max(second, MINIMUM_COLUMN, widest - max(1, -(-(sum(limits) - room) // count)))
-        limits = [min(limit, cut) for limit in limits]
+    return _shrink(_shrink(wanted, words, room), [min(head, MINIMUM_COLUMN) for head in heads], room)
+
+
+def _shrink(limits: list[int], floors: list[int], room: int) -> list[int]:
+    """The limits with the widest made narrower, one character at a time, none below its floor, until they fit."""
+    limits = list(limits)
+    excess = sum(limits) - room
+    while excess > 0 and (able := [i for i, limit in enumerate(limits) if limit > floors[i]]):
+        widest = max(able, key=limits.__getitem__)
+        others = [limits[i] for i in able if i != widest]
+        step = max(1, min(excess, limits[widest] - max([floors[widest], *others])))
+        limits[widest] -= step
+        excess -= step
     return limits
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from auditor.model.finding import Finding, HostCoverage, Report
 from auditor.report.grid import grid
 from auditor.report.text import safe_text
@@ -37,9 +39,12 @@ def safe_lines(text: str) -> str:
 
 
 def _coverage(report: Report, width: int) -> str:
-    rows = [_coverage_row(host) for host in report.coverage]
-    table = grid(("Host", "Seen", "Sections", "What was not seen"), rows, width=width)
-    return f"COVERAGE\n{coverage_sentence(report)}\n\n{table}"
+    return f"COVERAGE\n{coverage_sentence(report)}\n\n{coverage_table(report.coverage, width)}"
+
+
+def coverage_table(coverage: Sequence[HostCoverage], width: int = DEFAULT_WIDTH) -> str:
+    """How much of each host was seen, and why not more."""
+    return grid(("Host", "Seen", "Sections", "What was not seen"), [_coverage_row(host) for host in coverage], width=width)
 
 
 def _coverage_row(host: HostCoverage) -> list[str]:
@@ -57,13 +62,13 @@ def _findings(report: Report, width: int) -> str:
         return head
     rows = [_finding_row(finding) for finding in worst_first(report.findings)]
     table = grid(("Severity", "Confidence", "Hosts", "Finding", "Id"), rows, width=width)
-    return f"{head}\n\n{table}\n\nEvidence and remedy of a finding: auditor explain ID"
+    return f"{head}\n\n{table}"
 
 
 def _finding_row(finding: Finding) -> list[str]:
     text = f"{finding.title}\n{finding.summary}" if finding.summary else finding.title
     hosts = "\n".join(f"{s.host} ({s.role})" if len(finding.subjects) > 1 else s.host for s in finding.subjects)
-    return [finding.severity.upper(), finding.confidence, safe_lines(hosts), safe_lines(text) + "\n", finding.id]
+    return [finding.severity.upper(), finding.confidence, safe_lines(hosts), safe_lines(text), finding.id]
 
 
 def _undetermined(report: Report, width: int) -> str:

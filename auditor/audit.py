@@ -1,0 +1,137 @@
+"""The joins of an audit: inventory -> hosts -> store, and store -> fleet -> rules -> report. Thin on purpose; decides nothing by itself.
+
+What is evaluated is what the store holds: a finding can be made again from the store at any time, without asking a host.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable, Sequence
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Literal
+
+from auditor import __version__
+from auditor.model.errors import AuditorError, Problem, UsageError
+from auditor.model.finding import Report, Run
+from auditor.model.host import HostResult, Target
+from auditor.model.rule import Matrix
+from auditor.probes.bundle import SCRIPTED_SECTIONS, ProbeRequest
+from auditor.report.coverage import host_coverage, refused_coverage
+
+if TYPE_CHECKING:
+    from auditor.collect.fleet import Limits
+    from auditor.inventory import Inventory
+    from auditor.store import Store
+
+Clock = Callable[[], datetime]
+Tell = Callable[[HostResult], None]
+Asked = tuple[Target, HostResult]
+SCRIPT_SHARE = 0.8
+"""Share of a host's deadline that its script may take; the rest is for the connection."""
+
+
+def request_for(
+    matrix: Matrix,
+    *,
+    sections: Sequence[str] = (),
+    host_deadline_seconds: float = 180.0,
+    event_days: int = 30,
+    hash_drivers: Literal["none", "non_microsoft", "all"] = "none",
+) -> ProbeRequest:
+    """What to ask, so that this matrix can be decided. The script ends itself before the host's deadline."""
+    from auditor.matrix import requested_event_sources, requested_keys
+
+    keys, files = requested_keys(matrix.signatures, matrix.rules)
+    script_seconds = max(1, int(host_deadline_seconds * SCRIPT_SHARE))
+    return ProbeRequest(
+        sections=tuple(sections) or SCRIPTED_SECTIONS,
+        section_deadline_seconds=min(60, script_seconds),
+        host_deadline_seconds=script_seconds,
+        security_keys=keys,
+        security_files=files,
+        event_days=event_days,
+        event_sources=requested_event_sources(matrix.rules),
+        hash_drivers=hash_drivers,
+    )
+
+
+def collect_into_store(
+    store: Store,
+    run: str,
+    inventory: Inventory,
+    request: ProbeRequest,
+    *,
+    limits: Limits,
+    now: Clock,
+    stop: threading.Event,
+    tell: Tell,
+    allow_unverified: bool = False,
+    use_proxy: bool = False,
+) -> None:
+    """Asks every target and commits each host's result when it is there. Raises StoreError; a host's failure is its result."""
+    from auditor.collect.fleet import collect_fleet
+    from auditor.inventory import resolve_credentials
+
+    targets = {target.name: target for target in inventory.targets}
+    if not targets:
+        raise UsageError("there is no target to ask", next_step="Look at the inventory with `auditor inventory`.")
+    failed: list[AuditorError] = []
+
+    def keep(result: HostResult) -> None:
+        try:
+            store.save_result(run, targets[result.host], result)
+        except AuditorError as error:
+            failed.append(error)
+            stop.set()
+        tell(result)
+
+    collect_fleet(
+        inventory.targets,
+        resolve_credentials(inventory, list(targets)),
+        request,
+        limits=limits,
+        now=now,
+        on_result=keep,
+        allow_unverified=allow_unverified,
+        use_proxy=use_proxy,
+        stop=stop,
+    )
+    if failed:
+        raise failed[0]
+
+
+def check(asked: Sequence[Asked], matrix: Matrix, run: Run, refused: Iterable[Problem] = ()) -> Report:
+    """Evaluates the rules over what was collected. `refused` are inventory hosts that can't be asked; they count as not seen."""
+    from auditor.analysis.evaluate import evaluate
+    from auditor.analysis.fleet import build_fleet
+
+    snapshots = {target.name: result.snapshot for target, result in asked if result.snapshot is not None}
+    reasons = {target.name: result.reason for target, result in asked if result.snapshot is None}
+    fleet = build_fleet(snapshots, [target for target, _ in asked], matrix, reasons)
+    evaluation = evaluate(fleet, matrix)
+    return Report(
+        run=run,
+        coverage=(*(host_coverage(result) for _, result in asked), *map(refused_coverage, refused)),
+        findings=evaluation.findings,
+        undetermined=evaluation.undetermined,
+        products=tuple(product for products in fleet.products.values() for product in products),
+        edges=fleet.graph.edges,
+        unresolved=fleet.graph.unresolved,
+        satisfied=evaluation.satisfied,
+    )
+
+
+def run_of(run_id: str, started_at: str, matrix: Matrix) -> Run:
+    """The run as its report names it."""
+    return Run(id=run_id, started_at=started_at, auditor=__version__, matrix_digest=matrix.digest, rules=len(matrix.rules))
+
+
+def timestamp(now: Clock) -> str:
+    """The time now as ISO 8601 in UTC, to the second."""
+    return now().astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def never_collected(target: Target) -> Asked:
+    """A target of which the store holds nothing."""
+    step = f"Run `auditor collect --limit {target.name}`."
+    return target, HostResult(host=target.name, status="not_asked", reason="never collected into this store", next_step=step)

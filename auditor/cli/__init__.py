@@ -1,0 +1,20 @@
+"""The command line: arguments, words, exit codes. The only place that prints or exits; decides nothing that a library caller would miss.
+
+This module imports nothing heavy, so that `--version` costs a bare interpreter and `--help` loads no verb.
+"""
+
+from __future__ import annotations
+
+import sys
+
+
+def main() -> None:
+    """Entry point of `auditor` and `python -m auditor`."""
+    if sys.argv[1:] == ["--version"]:
+        from auditor import __version__
+
+        print(f"auditor {__version__}")
+        return
+    from auditor.cli.program import run
+
+    sys.exit(run(sys.argv[1:]))

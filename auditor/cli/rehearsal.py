@@ -1,0 +1,92 @@
+"""A shipped or own fleet of the lab in a child process, for the time of one audit. Owns starting, waiting and stopping it."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import selectors
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from auditor.model.errors import LabError
+
+START_SECONDS = 60.0
+STOP_SECONDS = 10.0
+
+
+class Ready(msgspec.Struct, frozen=True):
+    """What a lab says when all its hosts listen."""
+
+    inventory: Path
+    hosts: int
+    violations: Path
+    title: str = ""
+
+
+@contextlib.contextmanager
+def rehearsal(fleet: str) -> Iterator[Ready]:
+    """A running lab. Raises LabError where it does not come up, with what it said."""
+    with tempfile.TemporaryDirectory(prefix="auditor-lab-") as folder, (Path(folder) / "log").open("w+b") as log:
+        command = [sys.executable, "-m", "auditor", "lab", "--fleet", fleet, "--state", str(Path(folder) / "state")]
+        environment = {name: value for name, value in os.environ.items() if not name.startswith("AUDITOR_")} | {
+            "PYTHONPATH": _import_path()
+        }
+        # its own session, so that Ctrl-C reaches only the audit, which then stops the lab in order
+        child = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, env=environment, start_new_session=True)  # noqa: S603 - our own program
+        try:
+            yield _wait(child, Path(folder) / "log")
+        finally:
+            _stop(child)
+
+
+def _import_path() -> str:
+    """The child finds this very package, from wherever it is started."""
+    import auditor
+
+    ours = str(Path(auditor.__file__).parents[1])
+    return os.pathsep.join([ours, *filter(None, [os.environ.get("PYTHONPATH")])])
+
+
+def _wait(child: subprocess.Popen[bytes], log: Path) -> Ready:
+    line = _first_line(child)
+    try:
+        answer: dict[str, Any] = json.loads(line)
+        return msgspec.convert({key: answer[key] for key in ("inventory", "hosts", "violations", "title")}, Ready)
+    except (ValueError, KeyError, TypeError, msgspec.ValidationError) as error:
+        said = log.read_text(encoding="utf-8", errors="replace").strip()
+        raise LabError(f"the lab did not start: {said or 'it said nothing'}", ()) from error
+
+
+def _first_line(child: subprocess.Popen[bytes]) -> bytes:
+    """What the child prints up to its first line feed; empty where it ends or stays silent too long."""
+    pipe = child.stdout
+    if pipe is None:
+        return b""
+    end, line = time.monotonic() + START_SECONDS, b""
+    with selectors.DefaultSelector() as selector:
+        selector.register(pipe, selectors.EVENT_READ)
+        while b"\n" not in line and selector.select(max(0.0, end - time.monotonic())):
+            piece = os.read(pipe.fileno(), 65_536)
+            if not piece:
+                break
+            line += piece
+    return line.partition(b"\n")[0]
+
+
+def _stop(child: subprocess.Popen[bytes]) -> None:
+    child.terminate()
+    try:
+        child.wait(STOP_SECONDS)
+    except subprocess.TimeoutExpired:
+        child.kill()
+        child.wait()
+    if child.stdout is not None:
+        child.stdout.close()
