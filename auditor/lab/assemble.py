@@ -8,17 +8,16 @@ Raises ValueError where facts contradict each other in a way that only shows her
 
 from __future__ import annotations
 
-import hashlib
-import struct
 from collections.abc import Iterable
 from datetime import datetime
 from typing import TypeVar
 
 from auditor.lab.assemble_files import add_driver_files, add_files, add_task_files
+from auditor.lab.assemble_logs import add_logs
 from auditor.lab.clock import Dial, Zone
 from auditor.lab.facts import DriverFacts, HostFacts, ServiceFacts
 from auditor.lab.fleet import LabHost
-from auditor.lab.machine import CONTROL_SET, CURRENT_VERSION, ENVIRONMENT, SERVICES, LogRecord, Machine, ServiceState
+from auditor.lab.machine import CONTROL_SET, CURRENT_VERSION, ENVIRONMENT, SERVICES, Machine, ServiceState
 from auditor.lab.registry import Registry, Value
 
 _CONTROL = rf"{CONTROL_SET}\Control"
@@ -48,7 +47,7 @@ def assemble(host: LabHost, now: datetime) -> Machine:
     add_driver_files(machine)
     add_task_files(machine)
     add_files(machine)
-    _add_logs(machine)
+    add_logs(machine)
     return machine
 
 
@@ -140,12 +139,15 @@ def _put_memory(registry: Registry, machine: Machine) -> None:
     registry.put(rf"{_CONTROL}\Session Manager\Memory Management", "PagingFiles", tuple(items) or None)
 
 
-def _put_entry(registry: Registry, name: str, facts: ServiceFacts | DriverFacts) -> str:
+def _put_entry(registry: Registry, name: str, facts: ServiceFacts | DriverFacts, dial: Dial) -> str:
     key = rf"{SERVICES}\{name}"
-    registry.put(key, "Type", _TYPES[facts.type] | (0x100 if isinstance(facts, ServiceFacts) and facts.interactive else 0))
+    kind = _TYPES[facts.type]
+    if isinstance(facts, ServiceFacts):
+        kind |= (0x100 if facts.interactive else 0) | (0x80 if facts.instance else 0)
+    registry.put(key, "Type", kind)
     registry.put(key, "Start", _STARTS[facts.start] if facts.start else None)
     registry.put(key, "ErrorControl", 1)
-    registry.put(key, "ImagePath", facts.image, "REG_EXPAND_SZ")
+    registry.put(key, "ImagePath", dial.expand(facts.image) if facts.image else None, "REG_EXPAND_SZ")
     registry.put(key, "DisplayName", facts.display)
     registry.put(key, "Group", facts.group)
     registry.put(key, "DependOnService", tuple(name for name in facts.depends if not name.startswith("+")) or None)
@@ -155,7 +157,7 @@ def _put_entry(registry: Registry, name: str, facts: ServiceFacts | DriverFacts)
 
 def _put_services(registry: Registry, machine: Machine) -> None:
     for name, facts in _unique(machine.facts.services.items()):
-        key = _put_entry(registry, name, facts)
+        key = _put_entry(registry, name, facts, machine.dial)
         registry.put(key, "ObjectName", facts.account)
         registry.put(key, "Description", facts.description)
         registry.put(key, "DelayedAutostart", 1 if facts.delayed else None)
@@ -164,7 +166,7 @@ def _put_services(registry: Registry, machine: Machine) -> None:
 
 def _put_drivers(registry: Registry, machine: Machine) -> None:
     for name, facts in _unique(machine.facts.drivers.items()):
-        key = _put_entry(registry, name, facts)
+        key = _put_entry(registry, name, facts, machine.dial)
         registry.put(key, "Tag", facts.tag)
         instances = rf"{key}\Instances"
         if facts.instances:
@@ -202,26 +204,3 @@ def _add_states(machine: Machine) -> None:
         if name.upper() in machine.services:
             raise ValueError(f"a service and a driver are both named `{name}`")
         machine.services[name.upper()] = ServiceState(name, driver.state)
-
-
-def _add_logs(machine: Machine) -> None:
-    for name, log in machine.facts.logs.items():
-        machine.log_facts[name.upper()] = log
-    logs: dict[str, list[tuple[datetime, str]]] = {}
-    for label, event in machine.facts.events.items():
-        moment = machine.dial.moment(event.time)
-        if moment > machine.dial.now:
-            raise ValueError(f"event `{label}` lies in the future")
-        logs.setdefault(event.log.upper(), []).append((moment, label))
-    for name, entries in logs.items():
-        first = machine.log_facts[name].first_record if name in machine.log_facts else 1 + _seeded(f"{machine.name}:{name}") % 40_000
-        machine.logs[name] = [_record(machine, label, moment, first + i) for i, (moment, label) in enumerate(sorted(entries))]
-
-
-def _record(machine: Machine, label: str, moment: datetime, number: int) -> LogRecord:
-    event = machine.facts.events[label]
-    return LogRecord(facts=event, time=moment, strings=tuple(machine.dial.expand(text) for text in event.strings), number=number)
-
-
-def _seeded(text: str) -> int:
-    return int(struct.unpack("<I", hashlib.sha256(text.encode()).digest()[:4])[0])

@@ -18,7 +18,7 @@ _PROGRAM_ENDINGS = (".exe", ".scr", ".cpl", ".ocx", ".dll")
 def add_driver_files(machine: Machine) -> None:
     """The file of every driver that has one."""
     for name, facts in machine.facts.drivers.items():
-        path = driver_path(name, facts.image, machine)
+        path = driver_path(name, machine.dial.expand(facts.image or ""), machine)
         if facts.file == "missing" or path is None:
             continue
         own = _inbox_driver(name, path, facts, machine) if isinstance(facts.file, str) else facts.file

@@ -15,29 +15,12 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta
 
+from auditor.lab.facts_activity import EventFacts, LogFacts, LogonFacts, TaskFacts
+from auditor.lab.facts_types import Bytes, Dword, Facts, Hex, LongText, Name, Text, Time
 from auditor.lab.misbehave import Behaviour
 from auditor.model.host import RunState, ServiceType, StartType
 
-Text = Annotated[str, Meta(max_length=32_768)]
-Name = Annotated[str, Meta(min_length=1, max_length=256)]
-LongText = Annotated[str, Meta(max_length=1_048_576)]
-_DAY = r"\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])"
-_CLOCK = r"([01]?\d|2[0-3]):[0-5]\d(:[0-5]\d)?"
-Time = Annotated[
-    str,
-    Meta(
-        pattern=rf"^(-\d{{1,5}}[dhms]|-\d{{1,5}}d {_CLOCK}|{_DAY}([ T]{_CLOCK}Z?)?)$",
-        description="a time such as -1d 19:03, -90m, 2005-11-08 19:03 or 2005-11-08T11:03:00Z",
-    ),
-]
-Hex = Annotated[str, Meta(pattern="^[0-9a-fA-F ]*$", max_length=4096, description="hex digits")]
-Dword = Annotated[int, Meta(ge=0, le=0xFFFFFFFF)]
-Bytes = Annotated[int, Meta(ge=0, le=1 << 50)]
 Right = Literal["security_log", "system_log", "application_log", "tasks", "wmi"]
-
-
-class Facts(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Base of all facts: unknown names are errors."""
 
 
 class InboxFacts(Facts, frozen=True, kw_only=True):
@@ -110,7 +93,7 @@ class AdapterFacts(Facts, frozen=True, kw_only=True):
     mac: Annotated[str, Meta(pattern="^([0-9A-F]{2}:){5}[0-9A-F]{2}$")] | None = None
 
 
-class NetworkFacts(Facts, frozen=True, kw_only=True):
+class NetworkFacts(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Names and addresses."""
 
     computer_name: Annotated[str, Meta(min_length=1, max_length=15)]
@@ -149,7 +132,7 @@ class VolumeFacts(Facts, frozen=True, kw_only=True):
     dirty: bool | None = False
 
 
-class MemoryFacts(Facts, frozen=True, kw_only=True):
+class MemoryFacts(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Memory, page files and volumes."""
 
     physical: Bytes = 4294967296
@@ -213,6 +196,8 @@ class ServiceFacts(Facts, frozen=True, kw_only=True):
     delayed: bool = False
     type: ServiceType = "own_process"
     interactive: bool = False
+    instance: bool = False
+    """An instance of a per-user service, whose name ends with a logon's number."""
     state: RunState = "stopped"
     account: Text | None = "LocalSystem"
     group: Text | None = None
@@ -222,7 +207,7 @@ class ServiceFacts(Facts, frozen=True, kw_only=True):
     """Its security descriptor hides it from ordinary users: the service control manager does not tell them of it."""
 
 
-class DriverFacts(Facts, frozen=True, kw_only=True):
+class DriverFacts(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A kernel or file-system driver, its file and its place among the filters."""
 
     display: Text | None = None
@@ -255,47 +240,6 @@ class ProgramFacts(Facts, frozen=True, kw_only=True):
     parent: Text | None = None
 
 
-class TriggerFacts(Facts, frozen=True, kw_only=True):
-    """When a task runs."""
-
-    kind: Literal["once", "daily", "weekly", "monthly", "boot", "logon", "idle"] = "daily"
-    start: Time = "2012-01-01 02:00:00"
-    """First start, local time."""
-    days: tuple[Literal["Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"], ...] = ()
-    """Weekly: on these days."""
-    days_of_month: tuple[Annotated[int, Meta(ge=1, le=31)], ...] = ()
-    interval: Annotated[int, Meta(ge=1, le=365)] = 1
-    """Daily, weekly: every so many days or weeks."""
-    every_minutes: Annotated[int, Meta(ge=0, le=44640)] = 0
-    """Repetition; 0 is none."""
-    duration_minutes: Annotated[int, Meta(ge=0, le=44640)] = 0
-    """How long it repeats; 0 is without end."""
-    enabled: bool = True
-
-
-class TaskFacts(Facts, frozen=True, kw_only=True):
-    """A scheduled task: as XML text, or as a plan that is written as XML or, up to Server 2003, as .job file and schtasks line."""
-
-    xml: LongText | None = None
-    command: Text | None = None
-    arguments: Text = ""
-    directory: Text = ""
-    author: Text = ""
-    description: Text = ""
-    user: Text = "S-1-5-18"
-    """Run-as account; well-known accounts as SID."""
-    highest: bool = False
-    enabled: bool = True
-    hidden: bool = False
-    triggers: tuple[TriggerFacts, ...] = ()
-    restricted: bool = False
-    """Ordinary users can't open its file."""
-    last_run: Time | None = None
-    next_run: Time | None = None
-    last_result: int | None = None
-    state: Literal["Ready", "Running", "Disabled", "Queued", "Unknown"] = "Ready"
-
-
 class ShareFacts(Facts, frozen=True, kw_only=True):
     """A share."""
 
@@ -304,31 +248,6 @@ class ShareFacts(Facts, frozen=True, kw_only=True):
     type: Literal["disk", "printer", "device", "ipc"] = "disk"
     administrative: bool = False
     """Made by Windows. C$ and the like, ADMIN$ and IPC$ are there without being listed."""
-
-
-class EventFacts(Facts, frozen=True, kw_only=True):
-    """A record of an event log."""
-
-    log: Name = "System"
-    source: Name
-    id: Annotated[int, Meta(ge=0, le=65535)]
-    qualifiers: Annotated[int, Meta(ge=0, le=65535)] = 0
-    time: Time
-    level: Literal["critical", "error", "warning", "information", "audit_success", "audit_failure"] = "information"
-    category: Annotated[int, Meta(ge=0, le=65535)] = 0
-    strings: tuple[Text, ...] = ()
-    """Insertion strings; may hold `{{time|picture}}`."""
-    data: Hex = ""
-    """Binary data of the record."""
-
-
-class LogFacts(Facts, frozen=True, kw_only=True):
-    """An event log as a whole."""
-
-    oldest: Time | None = None
-    """Time of its oldest record; null is that of the oldest event here."""
-    first_record: Annotated[int, Meta(ge=1)] = 1
-    """Number of the oldest event here; the others follow by time."""
 
 
 class UpdateFacts(Facts, frozen=True, kw_only=True):
@@ -353,7 +272,7 @@ class AccessFacts(Facts, frozen=True, kw_only=True):
     """Files and folders that it can't open."""
 
 
-class HostFacts(Facts, frozen=True, kw_only=True):
+class HostFacts(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One host."""
 
     groups: tuple[Annotated[str, Meta(pattern="^[a-z][a-z0-9_]{0,60}$")], ...] = ()
@@ -374,6 +293,7 @@ class HostFacts(Facts, frozen=True, kw_only=True):
     ] = {}
     services: dict[Name, ServiceFacts] = {}
     drivers: dict[Name, DriverFacts] = {}
+    """By service name, as services are; `image` of both may hold `{{time|picture}}`."""
     class_filters: dict[Annotated[str, Meta(pattern=r"^\{[0-9A-Fa-f-]{36}\}$")], dict[Literal["upper", "lower"], tuple[Name, ...]]] = {}
     """Device class GUID to the drivers in its UpperFilters and LowerFilters."""
     programs: dict[Name, ProgramFacts] = {}
@@ -383,6 +303,8 @@ class HostFacts(Facts, frozen=True, kw_only=True):
     """By full path (`\\Folder\\Name`), or by the name of the .job file."""
     shares: dict[Name, ShareFacts] = {}
     events: dict[Name, EventFacts] = {}
+    """By any label."""
+    logons: dict[Name, LogonFacts] = {}
     """By any label."""
     logs: dict[Name, LogFacts] = {}
     updates: dict[Name, UpdateFacts] = {}

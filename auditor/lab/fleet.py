@@ -18,7 +18,8 @@ from msgspec import Meta
 
 from auditor.lab.convert import convert_struct
 from auditor.lab.document import MAXIMUM_BYTES, Mark, Node, Problems, merge, read_document
-from auditor.lab.facts import Facts, HostFacts, Name, Text
+from auditor.lab.facts import HostFacts
+from auditor.lab.facts_types import Facts, Name, Text
 from auditor.lab.registry import Setting, read_registry
 from auditor.model.errors import LabError, Problem
 

@@ -12,7 +12,7 @@ import uuid
 from datetime import datetime
 
 from auditor.lab.clock import Dial, picture
-from auditor.lab.facts import TaskFacts, TriggerFacts
+from auditor.lab.facts_activity import TaskFacts, TriggerFacts
 
 DAYS = ("Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday")
 _TYPES = {"once": 0, "daily": 1, "weekly": 2, "monthly": 3, "idle": 5, "boot": 6, "logon": 7}

@@ -12,7 +12,8 @@ from datetime import datetime, timedelta
 import msgspec
 
 from auditor.lab.clock import Dial
-from auditor.lab.facts import AccessFacts, EventFacts, HostFacts, LogFacts, ShareFacts, TaskFacts
+from auditor.lab.facts import AccessFacts, HostFacts, ShareFacts
+from auditor.lab.facts_activity import EventFacts, LogFacts, TaskFacts
 from auditor.lab.pe import Image, build, filler
 from auditor.lab.registry import Registry
 from auditor.model.host import RunState

@@ -7,7 +7,6 @@ and digests of bundles that it was given.
 from __future__ import annotations
 
 import asyncio
-import base64
 import hashlib
 import time
 from collections.abc import Callable, Mapping
@@ -17,9 +16,10 @@ from pathlib import Path
 import msgspec
 
 from auditor.lab.answers import answer_section
+from auditor.lab.assemble_logs import logon_event
 from auditor.lab.clock import stamp
 from auditor.lab.commands import Context, run_line
-from auditor.lab.facts import EventFacts
+from auditor.lab.facts_activity import LogonFacts
 from auditor.lab.machine import LogRecord, Machine
 from auditor.lab.process import BufferedProcess, Refusal, Role
 from auditor.lab.sheet import Ask
@@ -173,18 +173,8 @@ def hello(machine: Machine, user: str, now: datetime) -> framing.Hello:
 
 def note_logon(machine: Machine, user: str, now: datetime) -> None:
     """A network logon in the Security log, as every WinRM request leaves one; WinRM passes neither workstation nor address."""
-    if not machine.access.audits_logons:
-        return
-    computer, seed = machine.facts.network.computer_name, base64.b16encode(user.encode())[:6].decode("ascii")
-    strings: tuple[str, ...]
-    if machine.legacy:
-        event, strings = 540, (user, computer, f"(0x0,0x{seed})", "3", "NtLmSsp ", "NTLM", "", "-", "-", "-", "-", "-", "-", "-")
-    else:
-        start = ("S-1-0-0", "-", "-", "0x0", "S-1-5-21-1-2-3-1105", user, computer, f"0x{seed}", "3", "NtLmSsp ", "NTLM", "-")
-        event, strings = 4624, (*start, "{00000000-0000-0000-0000-000000000000}", "-", "NTLM V2", "128", "0x0", "-", "-", "-")
-    facts = EventFacts(log="Security", source="Security", id=event, time="-0s", level="audit_success", strings=strings)
-    if not machine.legacy:
-        facts = msgspec.structs.replace(facts, source="Microsoft-Windows-Security-Auditing")
-    records = machine.logs.setdefault("SECURITY", [])
-    number = records[-1].number + 1 if records else 1
-    records.append(LogRecord(facts=facts, time=now.replace(microsecond=0), strings=strings, number=number))
+    if machine.access.audits_logons:
+        event = logon_event(machine, LogonFacts(time="-0s", user=user))
+        records = machine.logs.setdefault("SECURITY", [])
+        number = records[-1].number + 1 if records else 1
+        records.append(LogRecord(facts=event, time=now.replace(microsecond=0), strings=event.strings, number=number))

@@ -8,7 +8,7 @@ from __future__ import annotations
 from xml.sax.saxutils import escape
 
 from auditor.lab.clock import Dial
-from auditor.lab.facts import TaskFacts, TriggerFacts
+from auditor.lab.facts_activity import TaskFacts, TriggerFacts
 
 _NAMESPACE = "http://schemas.microsoft.com/windows/2004/02/mit/task"
 _TAGS = {"once": "TimeTrigger", "boot": "BootTrigger", "logon": "LogonTrigger", "idle": "IdleTrigger"}
