@@ -7,7 +7,7 @@ import re
 import struct
 import zlib
 from collections.abc import Iterator
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
 
@@ -52,6 +52,7 @@ Fault = Literal[
 ]
 
 Place = Action | Literal["any"]
+Milliseconds = Annotated[int, msgspec.Meta(ge=0, le=3_600_000)]
 Certificate = Literal["good", "other_ca", "expired", "wrong_name"]
 
 
@@ -62,15 +63,15 @@ class Behaviour(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     """What it does wrong; None for a well-behaved host."""
     at: Place | None = None
     """The action at which it does so; `any` is every request, before authentication; None is the usual place of that fault."""
-    latency_ms: int = 0
+    latency_ms: Milliseconds = 0
     """Delay before each HTTP response."""
-    run_ms: int = 0
+    run_ms: Milliseconds = 0
     """How long every command runs at least: its output is held back so long."""
     certificate: Certificate = "good"
     """What is wrong with an https host's certificate."""
-    redirect_to: str = ""
+    redirect_to: Annotated[str, msgspec.Meta(pattern=r"^[!-~]*$", max_length=500)] = ""
     """For `redirect`: a URL, or the name of another host of the fleet."""
-    after_bytes: int = 1000
+    after_bytes: Annotated[int, msgspec.Meta(ge=0)] = 1000
     """For `cut_output`: bytes of output before the end."""
 
     @property

@@ -231,6 +231,9 @@ class LabServer:
                 await Connection(host, reader, writer).serve()
         except (OSError, asyncio.CancelledError):
             writer.transport.abort()
+        except Exception:  # noqa: BLE001  (one connection must not end the others)
+            _LOG.exception("a connection ended by an error of the lab")
+            writer.transport.abort()
         finally:
             writer.close()
             with contextlib.suppress(OSError, asyncio.CancelledError):

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, get_args
 from xml.etree import ElementTree as ET
 
+import msgspec
 import pytest
 import requests
 from winrm.exceptions import InvalidCredentialsError, WinRMError, WinRMOperationTimeoutError, WinRMTransportError, WSManFaultError
@@ -229,3 +230,12 @@ def test_the_place_of_a_fault() -> None:
     assert Behaviour(fault="garbage").place == "Receive"
     assert Behaviour(fault="garbage", at="Create").place == "Create"
     assert Behaviour(fault="reset").place == "any"
+
+
+@pytest.mark.parametrize(
+    "bad", [{"latency_ms": -1}, {"run_ms": 1 << 40}, {"redirect_to": "http://a\r\nX: y"}, {"fault": "dance"}, {"more": 1}]
+)
+def test_behaviour_is_checked_when_it_is_read(bad: dict[str, object]) -> None:
+    assert msgspec.convert({"fault": "redirect", "at": "any", "redirect_to": "http://b/", "run_ms": 5}, Behaviour).place == "any"
+    with pytest.raises(msgspec.ValidationError):
+        msgspec.convert(bad, Behaviour)

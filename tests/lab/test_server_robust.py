@@ -147,15 +147,16 @@ def test_changed_requests_of_a_logged_on_client_never_reach_an_error_of_ours(lab
     assert "could not be answered" not in caplog.text
 
 
-def test_clients_that_go_away_leave_nothing_running(lab: LabServer) -> None:
-    sockets = [socket.create_connection(("127.0.0.1", lab.port(name)), timeout=5) for name in ("srva", "srvb") for _ in range(20)]
-    for number, raw in enumerate(sockets):
-        raw.sendall(b"POST /wsman HTTP/1.1\r\nContent-Length: 100\r\n\r\nabc"[: number * 3])
-        raw.close()
-    ends = time.monotonic() + 5
-    while lab.connections and time.monotonic() < ends:
-        time.sleep(0.02)
-    assert lab.connections == 0
+def test_clients_that_go_away_leave_nothing_running(tmp_path: Path) -> None:
+    with running(tmp_path, host(), host("srvb", scheme="https")) as server:
+        sockets = [socket.create_connection(("127.0.0.1", server.port(name)), timeout=5) for name in ("srva", "srvb") for _ in range(20)]
+        for number, raw in enumerate(sockets):
+            raw.sendall(b"POST /wsman HTTP/1.1\r\nContent-Length: 100\r\n\r\nabc"[: number * 3])
+            raw.close()
+        ends = time.monotonic() + 5
+        while (server.counts("srva").get("Connection", 0) < 20 or server.connections) and time.monotonic() < ends:
+            time.sleep(0.02)
+        assert (server.counts("srva")["Connection"], server.connections) == (20, 0)
 
 
 SEALED = {"Content-Type": 'multipart/encrypted;protocol="application/HTTP-SPNEGO-session-encrypted";boundary="Encrypted Boundary"'}
