@@ -37,7 +37,7 @@ def _quick(words: set[str]) -> tuple[str, ...]:
 
 _QUICK = _quick(
     {needle for shape in SHAPES for needle in shape.needles}
-    | {word for tool in TOOLS for word in (tool.needles if min(map(len, tool.needles)) >= 4 else tool.marks)}
+    | {word for tool in TOOLS for word in (tool.marks if tool.marks and min(map(len, tool.needles)) < 4 else tool.needles)}
     | {"private key", "use ", "use\t"}
 )
 
@@ -125,7 +125,7 @@ def _spans(text: str) -> Iterator[tuple[int, int]]:
             for match in shape.pattern.finditer(text):
                 yield from _inner(text, *match.span("secret"))
     for tool in TOOLS:
-        if any(needle in lowered for needle in tool.needles) and any(mark in lowered for mark in tool.marks):
+        if any(needle in lowered for needle in tool.needles) and (not tool.marks or any(mark in lowered for mark in tool.marks)):
             yield from _tool_spans(text, tool)
     if "net" in lowered and "use" in lowered:
         yield from _net_use_spans(text)

@@ -55,7 +55,7 @@ class Tool(msgspec.Struct, frozen=True):
     needles: tuple[str, ...]
     """Lower-case names of the program and its kin."""
     marks: tuple[str, ...]
-    """Lower-case texts, one of which is in the arguments whenever the pattern can match."""
+    """Lower-case texts, one of which is in the arguments whenever the pattern can match; empty where there is none to tell."""
     name: re.Pattern[str]
     arguments: re.Pattern[str]
 
@@ -104,8 +104,8 @@ SHAPES: tuple[Shape, ...] = (
         "authorization",
         r"Authorization[\"']?@OPT[:=]@OPT[\"']?(?:(?:Basic|Bearer|Digest|Negotiate|NTLM|Token)@GAP)?(?P<secret>[^\s\"'<>|]{6,4000})",
     ),
-    _shape("bearer", r"\bBearer@GAP(?P<secret>[A-Za-z0-9._~+/=-]{16,4000})"),
-    _shape("sig=", r"[?&;]sig=(?P<secret>[A-Za-z0-9%+/=_-]{16,512})"),
+    _shape("bearer", r"\bBearer@GAP(?P<secret>[^\s\"'<>|]{16,4000})"),
+    _shape("sig=", r"[?&;]sig=(?P<secret>[^\s\"'<>|&;]{16,512})"),
     # keys that are known by their looks
     _shape("akia asia", r"\b(?P<secret>(?:AKIA|ASIA)[A-Z0-9]{16})\b", re.NOFLAG),
     _shape("ghp_ gho_ ghu_ ghs_ ghr_ github_pat_", r"\b(?P<secret>(?:gh[pousr]_|github_pat_)[A-Za-z0-9_]{30,255})"),
@@ -147,11 +147,11 @@ TOOLS: tuple[Tool, ...] = (
     _tool("sendemail", "-xp", r"(?<!\S)-xp@GAP@VALUE"),
     _tool("ldifde csvde", "-b", r"(?<!\S)-b@GAP@WORD@GAP@WORD@GAP@VALUE"),
     _tool("bitsadmin", "/setcredentials", r"/setcredentials@GAP@WORD@GAP\w{1,20}@GAP\w{1,20}@GAP@WORD@GAP@VALUE"),
-    _tool("rasdial", " ", r"^@OPT@WORD@GAP(?!/)@WORD@GAP(?!/)@VALUE"),
-    _tool("autologon autologon64", " ", r"^@OPT(?:/accepteula@GAP)?(?!/)@WORD@GAP@WORD@GAP@VALUE"),
+    _tool("rasdial", "", r"^@OPT@WORD@GAP(?!/)@WORD@GAP(?!/)@VALUE"),
+    _tool("autologon autologon64", "", r"^@OPT(?:/accepteula@GAP)?(?!/)@WORD@GAP@WORD@GAP@VALUE"),
     _tool(
         "sqlplus sqlldr exp imp expdp impdp",
-        "/",
+        "",
         r"^@OPT(?:-\w{1,20}@GAP){0,4}[\"']?[\w.$#-]{1,64}/(?P<secret>[^\s@\"'<>|/\\]{1,128})(?=@|\s|[\"']|$)",
     ),
     _tool("net net1", "user", r"^@OPTuser@GAP(?!/)@WORD@GAP(?!/|\*)@VALUE"),
