@@ -1,0 +1,170 @@
+"""Many hosts at once: who is asked when, what becomes of each, and that one host's trouble is nobody else's.
+
+Owns the threads, the order of results, the credential canary and the way out on Ctrl-C. Never raises for a host.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+import traceback
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from datetime import UTC, datetime
+from pathlib import Path
+
+import msgspec
+
+from auditor.collect.assemble import Asked, failed_result, make_result
+from auditor.collect.canary import CredentialCanary
+from auditor.collect.policy import Allowed, refusal
+from auditor.collect.session import HostSession
+from auditor.collect.tls import TlsContexts
+from auditor.collect.transport import Ways
+from auditor.model.credential import Credential
+from auditor.model.errors import CollectError
+from auditor.model.host import HostResult, Target
+from auditor.probes import framing
+from auditor.probes.bundle import ProbeRequest, build_bundle
+
+_log = logging.getLogger(__name__)
+_LOOK_SECONDS = 0.2
+_SCRIPT_MARGIN_SECONDS = 10
+"""The probe on the host ends itself so long before we give it up, so that what it has still arrives."""
+
+
+class Limits(msgspec.Struct, frozen=True, kw_only=True):
+    """What one host and one run may cost."""
+
+    host_deadline_seconds: float = 180.0
+    """Of one host, from connecting to the closed shell."""
+    section_deadline_seconds: int = 60
+    """Of one section of the probe, kept on the host."""
+    answer_bytes: int = 32 * 1024 * 1024
+    """Decoded bytes of one host's answer."""
+    parallel: int = 64
+    """Hosts asked at once."""
+    connect_seconds: float = 10.0
+    """Until a connection, TLS included, stands."""
+
+
+def collect_fleet(
+    targets: Sequence[Target],
+    credentials: Mapping[str, Credential],
+    request: ProbeRequest,
+    *,
+    limits: Limits | None = None,
+    now: Callable[[], datetime] | None = None,
+    on_result: Callable[[HostResult], None] | None = None,
+    allow_unverified: bool = False,
+    allow_credssp: bool = False,
+    use_proxy: bool = False,
+    stop: threading.Event | None = None,
+) -> list[HostResult]:
+    """Ask every target; the results are in the order of the targets, `on_result` gets each as it comes, in the calling thread.
+
+    A host that can't be asked is a result with a reason. Ctrl-C (or `stop`) ends the run: what was collected stays, the rest is
+    `not_asked: interrupted`, and `stop` is set; a second Ctrl-C is raised. Raises UsageError for a request that no probe can answer.
+    """
+    limits = limits or Limits()
+    run = _Run(limits, bounded(request, limits), now or _utc_now, stop or threading.Event())
+    run.allowed = Allowed(unverified=allow_unverified, credssp=allow_credssp)
+    run.ways = Ways(TlsContexts(), CredentialCanary(), use_proxy, limits.connect_seconds)
+    results: dict[str, HostResult] = {}
+    with ThreadPoolExecutor(max_workers=max(1, min(limits.parallel, len(targets))), thread_name_prefix="collect") as pool:
+        futures = {pool.submit(run.ask, target, credentials.get(target.name)): target for target in targets}
+        try:
+            _gather(futures, results, on_result)
+        except KeyboardInterrupt:
+            run.stop.set()
+            _log.warning("interrupted: %d of %d hosts are done; closing the shells of the others", len(results), len(targets))
+            _gather(futures, results, on_result)
+        except BaseException:
+            run.stop.set()
+            raise
+    return [results[target.name] for target in targets]
+
+
+def bounded(request: ProbeRequest, limits: Limits) -> ProbeRequest:
+    """The request with the run's limits in it: the probe ends before its host is given up."""
+    deadline = max(1, int(limits.host_deadline_seconds * 0.8), int(limits.host_deadline_seconds) - _SCRIPT_MARGIN_SECONDS)
+    return msgspec.structs.replace(
+        request,
+        host_deadline_seconds=min(request.host_deadline_seconds, deadline),
+        section_deadline_seconds=min(request.section_deadline_seconds, limits.section_deadline_seconds, deadline),
+        answer_limit_bytes=min(request.answer_limit_bytes, limits.answer_bytes),
+    )
+
+
+class _Run:
+    """What the threads of one collection share."""
+
+    allowed = Allowed()
+
+    def __init__(self, limits: Limits, request: ProbeRequest, now: Callable[[], datetime], stop: threading.Event) -> None:
+        self.limits = limits
+        self.request = request
+        self.now = now
+        self.stop = stop
+        self.ways = Ways(TlsContexts(), CredentialCanary())
+        self._input = framing.pack_script(build_bundle(request))
+        self._command = framing.command_line()
+
+    def ask(self, target: Target, credential: Credential | None) -> HostResult:
+        """The result of one target, whatever happens."""
+        started = time.monotonic()
+        try:
+            return self._ask(target, credential or Credential(target.user, None), started)
+        except CollectError as error:
+            return failed_result(error, time.monotonic() - started)
+        except Exception as error:  # noqa: BLE001  (a fault of ours with one host must not lose the others)
+            _log.error("host %s: the auditor itself failed: %s", target.name, _place(error))
+            reason = f"the auditor itself failed on this host ({_place(error)})"
+            return failed_result(CollectError(target.name, reason, next_step="report it, with the log"), time.monotonic() - started)
+
+    def _ask(self, target: Target, credential: Credential, started: float) -> HostResult:
+        if self.stop.is_set():
+            raise CollectError(target.name, "interrupted", status="not_asked")
+        refused = refusal(target, credential, self.allowed) or self.ways.canary.refusal(credential.key, target.name)
+        if refused is not None:
+            raise refused
+        session = HostSession(
+            target,
+            credential,
+            self.ways,
+            self.stop,
+            deadline_seconds=self.limits.host_deadline_seconds,
+            answer_bytes=self.limits.answer_bytes,
+            now=self.now,
+        )
+        asked = Asked(target, self.request, self.now().astimezone(UTC), self.limits.answer_bytes)
+        told = session.ask(self._command, self._input)
+        result = make_result(asked, told, time.monotonic() - started)
+        _log.info("host %s: %s, %d bytes in %.1f s", target.name, result.status, len(told.output), result.seconds)
+        return result
+
+
+def _gather(
+    futures: dict[Future[HostResult], Target], results: dict[str, HostResult], on_result: Callable[[HostResult], None] | None
+) -> None:
+    """Take results as they come; short waits, so that Ctrl-C is seen at once."""
+    left = {future for future, target in futures.items() if target.name not in results}
+    while left:
+        done, left = wait(left, timeout=_LOOK_SECONDS, return_when=FIRST_COMPLETED)
+        for future in done:
+            result = future.result()
+            results[result.host] = result
+            if on_result is not None:
+                on_result(result)
+
+
+def _place(error: Exception) -> str:
+    """What failed where, without the text of the error, which may hold what a host sent."""
+    frames = traceback.extract_tb(error.__traceback__)
+    where = f" at {Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else ""
+    return f"{type(error).__name__}{where}"
+
+
+def _utc_now() -> datetime:
+    return datetime.now(UTC)

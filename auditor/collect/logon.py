@@ -1,0 +1,167 @@
+"""Logging a connection on: NTLM and Kerberos by pyspnego, Basic and client certificates by a header. One mechanism, never another.
+
+The first message goes out at once (no anonymous request first), which every WinRM service takes; the credential itself is shown
+only when the canary gives the turn.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+from typing import TYPE_CHECKING, Any
+
+from auditor.collect.budget import SUSPICIOUS
+from auditor.model.credential import Credential
+from auditor.model.errors import CollectError
+from auditor.model.host import Target
+
+if TYPE_CHECKING:
+    from auditor.collect.transport import Reply, WinrmTransport
+
+LOGON_SECONDS = 30.0
+CERTIFICATE_HEADER = "http://schemas.dmtf.org/wbem/wsman/1/wsman/secprofile/https/mutual"
+_ROUNDS = 8
+_STRONG = 0x20000000 | 0x00080000 | 0x00000020 | 0x00000010
+"""NTLM flags (MS-NLMP 2.2.2.5) without which sealing is weak: 128-bit keys, extended session security, seal, sign."""
+_SEALED = "application/HTTP-SPNEGO-session-encrypted"
+_SEALED_CREDSSP = "application/HTTP-CredSSP-session-encrypted"
+
+
+def standing_header(target: Target, credential: Credential) -> str:
+    """The Authorization header of mechanisms that send the same with every request."""
+    if target.transport == "certificate":
+        return CERTIFICATE_HEADER
+    text = f"{credential.user or ''}:{credential.reveal() or ''}"
+    return f"Basic {base64.b64encode(text.encode('utf-8')).decode('ascii')}"
+
+
+def log_on(transport: WinrmTransport) -> tuple[Any, str]:
+    """The security context of the logged-on connection, and the name of its kind of sealing. Raises CollectError."""
+    host, kind = transport.target.name, transport.target.transport
+    context = _context(transport)
+    word = "CredSSP" if kind == "credssp" else "Negotiate"
+    with transport.budget.phase("logging on", LOGON_SECONDS):
+        token = _step(context, None, host)
+        if kind == "ntlm":
+            token = _step(context, _challenge(transport, token, word), host)
+    with transport.ways.canary.turn(transport.credential.key, host, transport.budget.slice) as turn:
+        with transport.budget.phase("logging on", LOGON_SECONDS):
+            reply = _converse(transport, context, token, word)
+        turn.outcome = "rejected" if reply.status == 401 else "accepted" if reply.status == 200 else "unknown"
+    if reply.status == 401:
+        raise transport.rejected() if reply.headers.get("WWW-Authenticate") else transport.unexpected(reply)
+    if reply.status != 200:
+        raise transport.unexpected(reply)
+    if not context.complete:
+        raise CollectError(host, "the host let us in without proving who it is", next_step=SUSPICIOUS)
+    return context, _SEALED_CREDSSP if kind == "credssp" else _SEALED
+
+
+def _converse(transport: WinrmTransport, context: Any, token: bytes, word: str) -> Reply:
+    """Send tokens until the host has decided."""
+    for _ in range(_ROUNDS):
+        reply = transport.exchange(b"", {"Authorization": f"{word} {base64.b64encode(token).decode('ascii')}"})
+        answer = _token(reply, word)
+        if answer is not None and not context.complete:
+            token = _step(context, answer, transport.target.name)
+        if reply.status != 401 or answer is None or not token:
+            return reply
+    raise CollectError(transport.target.name, "the host goes on and on about the logon", next_step=SUSPICIOUS)
+
+
+def _challenge(transport: WinrmTransport, token: bytes, word: str) -> bytes:
+    """NTLM's challenge; it shows nothing of the credential to ask for it."""
+    reply = transport.exchange(b"", {"Authorization": f"{word} {base64.b64encode(token).decode('ascii')}"})
+    challenge = _token(reply, word)
+    if reply.status != 401:
+        raise transport.unexpected(reply)
+    if challenge is None:
+        raise CollectError(
+            transport.target.name,
+            f"the host does not take NTLM; it offers {_offered(reply)}",
+            status="denied",
+            next_step="allow Negotiate on its WinRM service, or set ansible_winrm_transport to what it offers",
+        )
+    flags = int.from_bytes(challenge[20:24], "little")
+    if flags & _STRONG != _STRONG:
+        raise CollectError(transport.target.name, "the host offers NTLM with weak sealing only; not used", next_step=SUSPICIOUS)
+    return challenge
+
+
+def _context(transport: WinrmTransport) -> Any:
+    import spnego
+    from spnego.exceptions import SpnegoError
+
+    target, credential = transport.target, transport.credential
+    options = spnego.NegotiateOptions.use_ntlm if target.transport == "ntlm" else spnego.NegotiateOptions.none
+    certificate = transport.wire.certificate if transport.wire else None
+    try:
+        return spnego.client(
+            credential.user,
+            credential.reveal(),
+            hostname=target.kerberos_host or target.address,
+            service="http",
+            protocol=target.transport,
+            options=options,
+            channel_bindings=spnego.channel_bindings.GssChannelBindings(application_data=binding(certificate)) if certificate else None,
+        )
+    except (SpnegoError, ImportError, ValueError) as error:
+        raise _impossible(target.name, error) from error
+
+
+def _step(context: Any, token: bytes | None, host: str) -> bytes:
+    """The next token; empty where none is needed. The host's token is hostile and may raise anything in the decoder."""
+    try:
+        return context.step(token) or b""
+    except Exception as error:
+        if token is None:
+            raise _impossible(host, error) from error
+        raise CollectError(host, "the host's part of the logon makes no sense", next_step=SUSPICIOUS) from error
+
+
+def _impossible(host: str, error: Exception) -> CollectError:
+    return CollectError(
+        host,
+        f"the logon can't begin: {printable(str(error))}",
+        next_step="check user, password and, for Kerberos, ticket (klist), realm, host name and clock",
+    )
+
+
+def _token(reply: Reply, word: str) -> bytes | None:
+    """The token in the reply's header, None where there is none."""
+    for value in reply.headers.get_all("WWW-Authenticate") or []:
+        for part in str(value).split(","):
+            kind, _, text = part.strip().partition(" ")
+            if kind.lower() == word.lower() and text:
+                try:
+                    return base64.b64decode(text.strip(), validate=True)
+                except (binascii.Error, ValueError):
+                    return None
+    return None
+
+
+def _offered(reply: Reply) -> str:
+    kinds = {str(value).strip().split(" ")[0] for value in reply.headers.get_all("WWW-Authenticate") or []}
+    return ", ".join(sorted(k for k in kinds if re.fullmatch(r"[A-Za-z0-9-]{1,20}", k))) or "nothing"
+
+
+def binding(certificate: bytes) -> bytes:
+    """Channel binding `tls-server-end-point` (RFC 5929, section 4) of a certificate: its hash, by SHA-256 where the signature uses less."""
+    from cryptography import x509
+    from cryptography.exceptions import UnsupportedAlgorithm
+    from cryptography.hazmat.primitives import hashes
+
+    try:
+        signed_with = x509.load_der_x509_certificate(certificate).signature_hash_algorithm
+    except (UnsupportedAlgorithm, ValueError):
+        signed_with = None
+    weak = signed_with is None or signed_with.name in ("md5", "sha1")
+    digest = hashes.Hash(hashes.SHA256() if weak or signed_with is None else signed_with)
+    digest.update(certificate)
+    return b"tls-server-end-point:" + digest.finalize()
+
+
+def printable(text: str, length: int = 200) -> str:
+    """A text of a library or host as one line of bounded length without control characters."""
+    return "".join(c if c.isprintable() else " " for c in text[: length * 2]).strip()[:length]
