@@ -26,27 +26,21 @@ if TYPE_CHECKING:
 Clock = Callable[[], datetime]
 Tell = Callable[[HostResult], None]
 Asked = tuple[Target, HostResult]
-SCRIPT_SHARE = 0.8
-"""Share of a host's deadline that its script may take; the rest is for the connection."""
 
 
 def request_for(
     matrix: Matrix,
     *,
     sections: Sequence[str] = (),
-    host_deadline_seconds: float = 180.0,
     event_days: int = 30,
     hash_drivers: Literal["none", "non_microsoft", "all"] = "none",
 ) -> ProbeRequest:
-    """What to ask, so that this matrix can be decided. The script ends itself before the host's deadline."""
+    """What to ask, so that this matrix can be decided."""
     from auditor.matrix import requested_event_sources, requested_keys
 
     keys, files = requested_keys(matrix.signatures, matrix.rules)
-    script_seconds = max(1, int(host_deadline_seconds * SCRIPT_SHARE))
     return ProbeRequest(
         sections=tuple(sections) or SCRIPTED_SECTIONS,
-        section_deadline_seconds=min(60, script_seconds),
-        host_deadline_seconds=script_seconds,
         security_keys=keys,
         security_files=files,
         event_days=event_days,
@@ -66,6 +60,7 @@ def collect_into_store(
     stop: threading.Event,
     tell: Tell,
     allow_unverified: bool = False,
+    allow_credssp: bool = False,
     use_proxy: bool = False,
 ) -> None:
     """Asks every target and commits each host's result when it is there. Raises StoreError; a host's failure is its result."""
@@ -93,11 +88,18 @@ def collect_into_store(
         now=now,
         on_result=keep,
         allow_unverified=allow_unverified,
+        allow_credssp=allow_credssp,
         use_proxy=use_proxy,
         stop=stop,
     )
     if failed:
         raise failed[0]
+
+
+def results_in_order(store: Store, run: str, inventory: Inventory) -> list[Asked]:
+    """The results of a run in the inventory's order, whichever host answered first."""
+    stored = {host.target.name: (host.target, host.result) for host in store.results_of(run)}
+    return [stored[target.name] for target in inventory.targets if target.name in stored]
 
 
 def check(asked: Sequence[Asked], matrix: Matrix, run: Run, refused: Iterable[Problem] = ()) -> Report:

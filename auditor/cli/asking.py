@@ -35,6 +35,7 @@ class Asking(msgspec.Struct, frozen=True, kw_only=True):
     event_days: int
     hash_drivers: Literal["none", "non_microsoft", "all"]
     allow_unverified_tls: bool
+    allow_credssp: bool
     use_proxy: bool
     trust_inventory: bool
     vault_password_file: tuple[Path, ...]
@@ -70,6 +71,7 @@ def asking_flags() -> list[click.Parameter]:
         ),
         flag("--hash-drivers", type=click.Choice(HASHES), default="none", help="Which driver files to hash on the host."),
         flag("--allow-unverified-tls", is_flag=True, help="Ask hosts whose certificate check the inventory switches off."),
+        flag("--allow-credssp", is_flag=True, help="Hand the password to hosts for which the inventory names CredSSP."),
         flag("--use-proxy", is_flag=True, help="Use the environment's proxies; they are ignored otherwise."),
         *inventory_flags(),
     ]
@@ -84,6 +86,7 @@ def asked(kind: RunKind, every: Everywhere, asking: Asking) -> Iterator[Asked]:
     from auditor.inventory import load_inventory
     from auditor.store import open_store
 
+    _require_source(every, asking)
     matrix = load(every)
     with stopping() as stop, _sources(every, asking) as (sources, where):
         vault = asking.vault_password_file
@@ -95,6 +98,14 @@ def asked(kind: RunKind, every: Everywhere, asking: Asking) -> Iterator[Asked]:
             yield Asked(store=store, run=run, started=started, inventory=inventory, matrix=matrix, interrupted=stop.is_set())
 
 
+def _require_source(every: Everywhere, asking: Asking) -> None:
+    """Refuses a command line that names no hosts, before anything is read."""
+    if asking.lab is not None and every.inventory:
+        raise UsageError("--lab brings its own inventory", next_step="Leave out either --lab or -i.")
+    if asking.lab is None and not every.inventory:
+        raise UsageError("no inventory given", next_step="Name an Ansible inventory with -i, or try it out with --lab.")
+
+
 def _now() -> datetime:
     return datetime.now(UTC)
 
@@ -104,19 +115,19 @@ def _collect(store: Store, run: str, inventory: Inventory, matrix: Matrix, askin
     from auditor.cli.progress import Progress
     from auditor.collect.fleet import Limits
 
-    deadline = asking.host_deadline
-    request = request_for(matrix, host_deadline_seconds=deadline, event_days=asking.event_days, hash_drivers=asking.hash_drivers)
+    request = request_for(matrix, event_days=asking.event_days, hash_drivers=asking.hash_drivers)
     with Progress(len(inventory.targets)) as progress:
         collect_into_store(
             store,
             run,
             inventory,
             request,
-            limits=Limits(host_seconds=deadline, parallel=asking.parallel),
+            limits=Limits(host_deadline_seconds=asking.host_deadline, parallel=asking.parallel),
             now=_now,
             stop=stop,
             tell=progress.tell,
             allow_unverified=asking.allow_unverified_tls,
+            allow_credssp=asking.allow_credssp,
             use_proxy=asking.use_proxy,
         )
 
@@ -132,8 +143,6 @@ def _sources(every: Everywhere, asking: Asking) -> Iterator[tuple[Sequence[Path]
     if asking.lab is None:
         yield every.inventory, every.store or default_path()
         return
-    if every.inventory:
-        raise UsageError("--lab brings its own inventory", next_step="Leave out either --lab or -i.")
     from auditor.cli.rehearsal import rehearsal
 
     with rehearsal(asking.lab) as ready:

@@ -26,12 +26,12 @@ def audit(every: Everywhere, fail_on: str, **asking: Any) -> int:
     With --lab no inventory is needed: a simulated fleet is started, audited over real WinRM, and stopped.
     """
     from auditor.audit import check as evaluate
-    from auditor.audit import run_of
+    from auditor.audit import results_in_order, run_of
     from auditor.report import format_names
 
     outputs = Outputs.plan(every, format_names())
     with asked("audit", every, Asking(**asking)) as done:
-        hosts = [(stored.target, stored.result) for stored in done.store.results_of(done.run)]
+        hosts = results_in_order(done.store, done.run, done.inventory)
         report = evaluate(hosts, done.matrix, run_of(done.run, done.started, done.matrix), done.inventory.refused)
         done.store.finish_run(done.run, report, state="interrupted" if done.interrupted else "finished")
         where = done.store.where
@@ -42,6 +42,7 @@ def audit(every: Everywhere, fail_on: str, **asking: Any) -> int:
 @verb("collect", *asking_flags())
 def collect(every: Everywhere, **asking: Any) -> int:
     """Ask the hosts of the inventory and keep what they say in the store. Evaluates nothing; `auditor check` does."""
+    from auditor.audit import results_in_order
     from auditor.report.coverage import host_coverage, refused_coverage
     from auditor.report.json_ import json_text
     from auditor.report.table import coverage_table
@@ -50,7 +51,7 @@ def collect(every: Everywhere, **asking: Any) -> int:
     outputs = Outputs.plan(every, ("table", "json"))
     with asked("collect", every, Asking(**asking)) as done:
         done.store.finish_run(done.run, state="interrupted" if done.interrupted else "finished")
-        coverage = tuple(host_coverage(host.result) for host in done.store.results_of(done.run))
+        coverage = tuple(host_coverage(result) for _, result in results_in_order(done.store, done.run, done.inventory))
         coverage += tuple(map(refused_coverage, done.inventory.refused))
         where = done.store.where
     document = {"schema_version": 1, "run": done.run, "store": where, "coverage": coverage}

@@ -18,6 +18,7 @@ from auditor.report.wording import node_words, plural, worst_first
 
 MAXIMUM_NODES = 300
 FOLD_FROM = 4
+FAN_FROM = 8
 
 
 class Node(msgspec.Struct, frozen=True, kw_only=True):
@@ -62,13 +63,35 @@ def pick(report: Report) -> Picture:
     carrying = list(dict.fromkeys(edge for finding in findings for edge in finding.edges))
     core = dict.fromkeys([end for edge in carrying for end in (edge.source, edge.target)] + list(severity))
     near = [e for e in dict.fromkeys([*carrying, *report.edges]) if e.source != e.target and (e.source in core or e.target in core)]
+    near, servers = _without_service_fans(near, set(carrying))
     tied = dict.fromkeys(end for edge in near for end in (edge.source, edge.target))
-    ranked = [n for n in core if n in tied] + [n for n in tied if n not in core]
+    ranked = [n for n in core if n in tied or n in servers] + [n for n in dict.fromkeys([*servers, *tied]) if n not in core]
     kept = set(ranked[:MAXIMUM_NODES])
     ties = _merge([e for e in near if e.source in kept and e.target in kept], set(carrying))
     folds = _folds(ties, keep=set(severity))
-    nodes = _nodes([n for n in ranked if n in kept], folds, severity)
-    return Picture(nodes=nodes, ties=_fold_ties(ties, folds), left_out=max(len(ranked) - MAXIMUM_NODES, 0))
+    nodes = _nodes([n for n in ranked if n in kept or n in servers], folds, severity)
+    fans = [(node, tie) for server, served in servers.items() for node, tie in [_fan(server, served)]]
+    return Picture(
+        nodes=(*nodes, *(node for node, _ in fans)),
+        ties=(*_fold_ties(ties, folds), *(tie for _, tie in fans)),
+        left_out=max(len(ranked) - MAXIMUM_NODES, 0),
+    )
+
+
+def _without_service_fans(edges: list[Edge], carrying: set[Edge]) -> tuple[list[Edge], dict[str, list[Edge]]]:
+    """Takes out what one server serves to many (name resolution for a whole fleet says little here); such servers with these edges."""
+    served: dict[str, list[Edge]] = defaultdict(list)
+    for edge in edges:
+        if edge.kind == "serves" and edge not in carrying:
+            served[edge.source].append(edge)
+    fans = {server: found for server, found in served.items() if len({e.target for e in found}) > FAN_FROM}
+    return [e for e in edges if e.kind != "serves" or e in carrying or e.source not in fans], fans
+
+
+def _fan(server: str, edges: list[Edge]) -> tuple[Node, Tie]:
+    names = dict.fromkeys(node_words(e.target) for e in edges)
+    node = Node(key=f"fold:served:{server}", words=plural(len(names), "host"), kind="fold", members=tuple(names))
+    return node, Tie(source=server, target=node.key, labels=tuple(dict.fromkeys(label(e) for e in edges)))
 
 
 def label(edge: Edge) -> str:

@@ -39,11 +39,19 @@ def test_a_fleet_without_ties_has_no_picture() -> None:
 
 def test_neighbours_with_equal_ties_are_folded_into_one_node() -> None:
     report = _report()
+    copies = (Edge(kind="copies-to", source="host:SRVB", target=f"host:PC{i:03d}", claimant="SRVB") for i in range(120))
+    picture = pick(msgspec.structs.replace(report, edges=(*report.edges, *copies)))
+    fold = [n for n in picture.nodes if n.kind == "fold"]
+    assert [n.words for n in fold] == ["120 hosts"]
+    assert "PC007" in fold[0].members
+
+
+def test_what_one_server_serves_to_many_is_one_line() -> None:
+    report = _report()
     edges = (*report.edges, *(_serves("SRVB", f"PC{i:03d}") for i in range(120)))
     picture = pick(msgspec.structs.replace(report, edges=edges))
-    fold = [n for n in picture.nodes if n.kind == "fold"]
-    assert [n.words for n in fold] == ["121 hosts"]
-    assert "PC007" in fold[0].members
+    assert [n.words for n in picture.nodes if n.kind == "fold"] == ["124 hosts"]
+    assert [t.labels for t in picture.ties if t.target.startswith("fold:")] == [("serves dns",)]
 
 
 def test_a_large_neighbourhood_is_cut_and_says_so() -> None:
