@@ -26,10 +26,10 @@ def complain(error: BaseException, *, trace: bool) -> int:
         return INTERRUPTED
     if isinstance(error, click.ClickException):
         return _usage(error)
-    if trace:
-        traceback.print_exception(error, file=sys.stderr)
     if isinstance(error, AuditorError):
         return _ours(error)
+    if trace:
+        traceback.print_exception(error, file=sys.stderr)
     logging.getLogger(__name__).debug("unexpected error", exc_info=error)
     text = " ".join(str(error).split())[:300]
     say_error(f"unexpected {type(error).__name__}: {text}" if text else f"unexpected {type(error).__name__}", "Run with -v for the trace.")

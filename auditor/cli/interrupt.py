@@ -11,15 +11,15 @@ from types import FrameType
 
 
 @contextlib.contextmanager
-def stopping() -> Iterator[threading.Event]:
-    """An event that is set by the first signal. Outside the main thread signals are left alone."""
+def stopping(words: str = "stopping; what was collected is kept") -> Iterator[threading.Event]:
+    """An event that is set by the first signal, which says so in these words. Outside the main thread signals are left alone."""
     stop = threading.Event()
 
     def on_signal(_number: int, _frame: FrameType | None) -> None:
         if stop.is_set():
             raise KeyboardInterrupt
         stop.set()
-        print("auditor: stopping; what was collected is kept (once more to end at once)", file=sys.stderr, flush=True)
+        print(f"auditor: {words} (once more to end at once)", file=sys.stderr, flush=True)
 
     if threading.current_thread() is not threading.main_thread():
         yield stop

@@ -36,7 +36,7 @@ def lab(every: Everywhere, fleet: str, state: Path | None) -> int:
 
     Outputs.plan(every, ("json",), default="json")
     folder = state or Path(tempfile.mkdtemp(prefix="auditor-lab-"))
-    with stopping() as stop, serve(fleet, folder, probe_digest_of=probe_digest) as running:
+    with stopping("stopping the lab") as stop, serve(fleet, folder, probe_digest_of=probe_digest) as running:
         print(json.dumps(running.ready()), flush=True)
         stop.wait()
     print("auditor: the lab has stopped", file=sys.stderr)

@@ -26,14 +26,15 @@ class Ready(msgspec.Struct, frozen=True):
     """What a lab says when all its hosts listen."""
 
     inventory: Path
-    hosts: int
     violations: Path
-    title: str = ""
 
 
 @contextlib.contextmanager
 def rehearsal(fleet: str) -> Iterator[Ready]:
-    """A running lab. Raises LabError where it does not come up, with what it said."""
+    """A running lab. Raises LabError with all that is wrong in the fleet's files, or with what the lab said where it did not come up."""
+    from auditor.lab.fleet import load_fleet
+
+    load_fleet(fleet)
     with tempfile.TemporaryDirectory(prefix="auditor-lab-") as folder, (Path(folder) / "log").open("w+b") as log:
         command = [sys.executable, "-m", "auditor", "lab", "--fleet", fleet, "--state", str(Path(folder) / "state")]
         environment = {name: value for name, value in os.environ.items() if not name.startswith("AUDITOR_")} | {
@@ -59,10 +60,10 @@ def _wait(child: subprocess.Popen[bytes], log: Path) -> Ready:
     line = _first_line(child)
     try:
         answer: dict[str, Any] = json.loads(line)
-        return msgspec.convert({key: answer[key] for key in ("inventory", "hosts", "violations", "title")}, Ready)
-    except (ValueError, KeyError, TypeError, msgspec.ValidationError) as error:
+        return Ready(Path(answer["inventory"]), Path(answer["violations"]))
+    except (ValueError, KeyError, TypeError) as error:
         said = log.read_text(encoding="utf-8", errors="replace").strip()
-        raise LabError(f"the lab did not start: {said or 'it said nothing'}", ()) from error
+        raise LabError(f"the lab did not start: {said.removeprefix('auditor: error: ') or 'it said nothing'}", ()) from error
 
 
 def _first_line(child: subprocess.Popen[bytes]) -> bytes:
