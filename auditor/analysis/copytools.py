@@ -14,8 +14,35 @@ import msgspec
 from auditor.analysis.unknowns import is_unknown, shown
 
 EXECUTABLE_ENDINGS = frozenset(
-    """.exe .dll .sys .com .bat .cmd .ps1 .psm1 .vbs .vbe .js .jse .wsf .wsh .msi .msp .msu .scr .ocx .cpl .drv .efi .hta .jar .pif .lnk .ax .tsp
-    .mui .cat""".split()  # noqa: SIM905
+    {
+        ".exe",
+        ".dll",
+        ".sys",
+        ".com",
+        ".bat",
+        ".cmd",
+        ".ps1",
+        ".psm1",
+        ".vbs",
+        ".vbe",
+        ".js",
+        ".jse",
+        ".wsf",
+        ".wsh",
+        ".msi",
+        ".msp",
+        ".msu",
+        ".scr",
+        ".ocx",
+        ".cpl",
+        ".drv",
+        ".efi",
+        ".hta",
+        ".jar",
+        ".pif",
+        ".ax",
+        ".tsp",
+    }
 )
 """File endings that Windows, or a script host, runs or loads."""
 

@@ -174,7 +174,7 @@ def _subst(_: Walker, __: str, rest: str, state: State) -> None:
             state.drives[words[0].casefold()] = words[1]
 
 
-def _mklink(_: Walker, name: str, rest: str, state: State) -> None:
+def _mklink(_: Walker, __: str, rest: str, state: State) -> None:
     """`mklink /d link target`, `junction link target`, `linkd link target`."""
     operands = [w for w in split_arguments(rest) if not re.fullmatch(r"[/-]\w+", w)]
     if len(operands) == 2 and len(state.links) < 1000:
@@ -355,7 +355,8 @@ _PROGRAMS: Mapping[str, Handler] = {
     **dict.fromkeys(
         ("scp", "pscp", "rsync", "ftp", "winscp", "bitsadmin", "certutil", "curl", "wget", "rclone", "sftp", "psftp"), _transfer
     ),
-    **dict.fromkeys(("echo", "rem", "title", "color", "cls", "pause", "ping", "timeout", "sleep", "del", "erase", "md", "mkdir", "exit"), _nothing),
+    **dict.fromkeys(("echo", "rem", "title", "color", "cls", "pause", "ping", "timeout", "sleep"), _nothing),
+    **dict.fromkeys(("del", "erase", "md", "mkdir", "exit"), _nothing),
     "start": _start,
     "wmic": _wmic,
     "subst": _subst,
