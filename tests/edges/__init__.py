@@ -1,0 +1,1 @@
+"""Tests of the edges: files, databases, the real PowerShell engine."""
