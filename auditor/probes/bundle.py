@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from importlib import resources
 from typing import Literal
 
@@ -72,18 +73,16 @@ def build_bundle(request: ProbeRequest) -> str:
     if unknown or not request.sections:
         asked = ", ".join(unknown) or "nothing"
         raise UsageError(f"the probe can't ask for {asked}", next_step=f"sections are {', '.join(sorted(SCRIPTED_SECTIONS))}")
-    asked_sections = [name for name in SCRIPTED_SECTIONS if name in request.sections]
-    parameters = {**msgspec.structs.asdict(request), "sections": asked_sections}
-    parts = [
-        parameter_line(parameters),
-        "$AuditReading = {\n",
-        *(section_text("reading", name) for name in READERS),
-        "}\n$AuditSections = @{}\n",
-    ]
-    for name in asked_sections:
-        text = "".join(section_text(name, part) for part in _PARTS.get(name, (name,)))
-        parts.append(f"$AuditSections['{name}'] = {{\n{text}}}\n")
-    parts.append(_plain(resources.files("auditor.probes").joinpath("core.ps1").read_text(encoding="ascii")))
+    return assemble(request, {name: _script(name) for name in SCRIPTED_SECTIONS if name in request.sections})
+
+
+def assemble(request: ProbeRequest, scripts: Mapping[str, str]) -> str:
+    """The bundle of these section scripts, which run in the order given: parameter line, readers, sections, core."""
+    parts = [parameter_line({**msgspec.structs.asdict(request), "sections": list(scripts)}), "$AuditReading = {\n"]
+    parts += [_text("reading", name) for name in READERS]
+    parts.append("}\n$AuditSections = @{}\n")
+    parts += [f"$AuditSections['{name}'] = {{\n{script}}}\n" for name, script in scripts.items()]
+    parts.append(_text("core"))
     return "".join(parts)
 
 
@@ -92,12 +91,13 @@ def bundle_digest(script: str) -> str:
     return hashlib.sha256(script.partition("\n")[2].encode("utf-8")).hexdigest()
 
 
-def section_text(folder: str, name: str) -> str:
-    """One script of the package without comments and blank lines."""
-    return _plain(resources.files("auditor.probes").joinpath(folder, f"{name}.ps1").read_text(encoding="ascii"))
+def _script(section: str) -> str:
+    return "".join(_text(section, part) for part in _PARTS.get(section, (section,)))
 
 
-def _plain(text: str) -> str:
-    """Whole-line comments and blank lines left out; the scripts hold no text over several lines, so no line inside a text is touched."""
+def _text(*place: str) -> str:
+    """One script of the package without whole-line comments, blank lines and indents; no text in a script goes over several lines."""
+    *folders, name = place
+    text = resources.files("auditor.probes").joinpath(*folders, f"{name}.ps1").read_text(encoding="ascii")
     kept = [line.strip() for line in text.splitlines()]
     return "".join(f"{line}\n" for line in kept if line and not line.startswith("#"))
