@@ -95,7 +95,7 @@ STATIC = {
 """Static members; a star stands for all members of a type that only computes."""
 
 _VALUES = """
-Add AddDays AddHours AddMinutes AddSeconds Append Contains ContainsKey Count Data Groups Index IndexOf IndexOfAny IsMatch Item Keys
+Add AddDays AddHours AddMinutes AddSeconds Append Contains ContainsKey Count Data GetRange Groups Index IndexOf IndexOfAny IsMatch Item Keys
 LastIndexOf Length Matches Replace Sort Split StartsWith Substring Success Ticks ToArray ToLocalTime ToLowerInvariant ToString
 ToUniversalTime Trim TrimEnd TrimStart Value
 """

@@ -21,18 +21,37 @@ function Get-TimeBounds([DateTime]$from, [DateTime]$until) {
     return "TimeCreated[@SystemTime&gt;='" + $from.ToString($picture, $invariant) + "' and @SystemTime&lt;='" + $until.ToString($picture, $invariant) + "']"
 }
 
-# A structured query: one selection a provider, so that the log is walked through once, and no selection passes the limit on conditions.
-function Get-LogQuery([string]$log, $wanted, [DateTime]$from, [DateTime]$until) {
-    $bounds = Get-TimeBounds $from $until
-    $text = New-Object Text.StringBuilder
-    [void]$text.Append('<QueryList><Query Id="0" Path="').Append((Get-XmlText $log)).Append('">')
+# Conditions on provider and id. Providers of which all events are wanted come 15 to a selection: one holds some 20 conditions at most.
+function Get-Conditions($wanted) {
+    $conditions = New-Object Collections.ArrayList
+    $whole = New-Object Collections.ArrayList
     foreach ($item in $wanted) {
         $at = $item.LastIndexOf('=')
         $ids = $item.Substring($at + 1)
-        $conditions = $bounds
-        if ($at -gt 0) { $conditions = "Provider[@Name='" + (Get-XmlText $item.Substring(0, $at)) + "'] and " + $bounds }
-        if ($ids -ne '*') { $conditions += ' and (EventID=' + $ids.Replace(',', ' or EventID=') + ')' }
-        [void]$text.Append('<Select Path="').Append((Get-XmlText $log)).Append('">*[System[').Append($conditions).Append(']]</Select>')
+        $name = "@Name='" + (Get-XmlText $item.Substring(0, $at)) + "'"
+        $condition = '(EventID=' + $ids.Replace(',', ' or EventID=') + ')'
+        if ($ids -eq '*') {
+            [void]$whole.Add($name)
+        } elseif ($at -gt 0) {
+            [void]$conditions.Add('Provider[' + $name + '] and ' + $condition)
+        } else {
+            [void]$conditions.Add($condition)
+        }
+    }
+    for ($i = 0; $i -lt $whole.Count; $i += 15) {
+        [void]$conditions.Add('Provider[' + [string]::Join(' or ', [string[]]$whole.GetRange($i, [Math]::Min(15, $whole.Count - $i))) + ']')
+    }
+    return , $conditions
+}
+
+# A structured query of several selections, so that the log is walked through once.
+function Get-LogQuery([string]$log, $wanted, [DateTime]$from, [DateTime]$until) {
+    $bounds = Get-TimeBounds $from $until
+    $path = Get-XmlText $log
+    $text = New-Object Text.StringBuilder
+    [void]$text.Append('<QueryList><Query Id="0" Path="').Append($path).Append('">')
+    foreach ($condition in (Get-Conditions $wanted)) {
+        [void]$text.Append('<Select Path="').Append($path).Append('">*[System[').Append($condition).Append(' and ').Append($bounds).Append(']]</Select>')
     }
     return $text.Append('</Query></QueryList>').ToString()
 }
@@ -58,7 +77,11 @@ function Get-NewLevel($record) {
 
 function Get-NewRow([string]$log, $record) {
     $strings = New-Object Collections.ArrayList
-    foreach ($property in $record.Properties) { [void]$strings.Add((Get-DataText $property.Value)) }
+    try {
+        foreach ($property in $record.Properties) { [void]$strings.Add((Get-DataText $property.Value)) }
+    } catch {
+        Add-Gap ($log + ' ' + $record.RecordId) 'strings' (Get-Words $_)
+    }
     return @{
         log = $log; source = $record.ProviderName; id = [int]$record.Id; time = (Get-UtcText $record.TimeCreated)
         record = $record.RecordId; level = (Get-NewLevel $record); strings = $strings; message = $null; category = $record.Task
@@ -72,7 +95,10 @@ function Read-NewLog([string]$log, $wanted, [DateTime]$from, [DateTime]$until, [
     $query.ReverseDirection = $true
     $reader = New-Object System.Diagnostics.Eventing.Reader.EventLogReader $query
     try {
-        while ($rows.Count -lt $limit -and $null -ne ($record = $reader.ReadEvent())) { [void]$rows.Add((Get-NewRow $log $record)) }
+        while ($rows.Count -lt $limit -and $null -ne ($record = $reader.ReadEvent())) {
+            [void]$rows.Add((Get-NewRow $log $record))
+            $record.Dispose()
+        }
     } finally {
         $reader.Dispose()
     }
