@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 LOGON_SECONDS = 30.0
 CERTIFICATE_HEADER = "http://schemas.dmtf.org/wbem/wsman/1/wsman/secprofile/https/mutual"
-_ROUNDS = 8
+_ROUNDS = 12
 _STRONG = 0x20000000 | 0x00080000 | 0x00000020 | 0x00000010
 """NTLM flags (MS-NLMP 2.2.2.5) without which sealing is weak: 128-bit keys, extended session security, seal, sign."""
 _SEALED = "application/HTTP-SPNEGO-session-encrypted"
@@ -61,18 +61,25 @@ def log_on(transport: WinrmTransport) -> tuple[Any, str]:
 def _converse(transport: WinrmTransport, context: Any, token: bytes, word: str) -> Reply:
     """Send tokens until the host has decided."""
     for _ in range(_ROUNDS):
-        reply = transport.exchange(b"", {"Authorization": f"{word} {base64.b64encode(token).decode('ascii')}"})
+        finished = context.complete
+        reply = _show(transport, token, word)
         answer = _token(reply, word)
-        if answer is not None and not context.complete:
+        if answer is not None and not finished:
             token = _step(context, answer, transport.target.name)
-        if reply.status != 401 or answer is None or not token:
+        if finished or reply.status != 401 or answer is None or not token:
             return reply
     raise CollectError(transport.target.name, "the host goes on and on about the logon", next_step=SUSPICIOUS)
 
 
+def _show(transport: WinrmTransport, token: bytes, word: str) -> Reply:
+    """One request with a token and an empty body."""
+    header = f"{word} {base64.b64encode(token).decode('ascii')}"
+    return transport.exchange(b"", {"Authorization": header, "Content-Type": "application/soap+xml;charset=UTF-8"})
+
+
 def _challenge(transport: WinrmTransport, token: bytes, word: str) -> bytes:
     """NTLM's challenge; it shows nothing of the credential to ask for it."""
-    reply = transport.exchange(b"", {"Authorization": f"{word} {base64.b64encode(token).decode('ascii')}"})
+    reply = _show(transport, token, word)
     challenge = _token(reply, word)
     if reply.status != 401:
         raise transport.unexpected(reply)

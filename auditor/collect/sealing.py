@@ -10,6 +10,9 @@ _MARK = b"--Encrypted Boundary"
 _OCTETS = b"Content-Type: application/octet-stream\r\n"
 _LENGTH = re.compile(rb"OriginalContent: *type=application/soap\+xml; *charset=UTF-8; *Length=(\d{1,10})", re.IGNORECASE)
 _LARGEST_HEADER = 256
+_CREDSSP_PIECE = 16_384
+"""CredSSP seals in TLS records."""
+_WHOLE = 1 << 31
 
 
 class _Wrapped(Protocol):
@@ -41,33 +44,39 @@ class Seal:
     def __init__(self, context: SecurityContext, protocol: str = "application/HTTP-SPNEGO-session-encrypted") -> None:
         self._context = context
         self._protocol = protocol
+        self._piece = _CREDSSP_PIECE if "CredSSP" in protocol else _WHOLE
 
-    @property
-    def content_type(self) -> str:
-        """Of sealed bodies."""
-        return f'multipart/encrypted;protocol="{self._protocol}";boundary="Encrypted Boundary"'
-
-    def close(self, message: bytes) -> bytes:
-        """The sealed body for a message."""
-        wrapped = self._context.wrap_winrm(message)
-        length = len(message) + wrapped.padding_length
-        return b"".join([
-            _MARK, b"\r\n\tContent-Type: ", self._protocol.encode(), b"\r\n",
-            b"\tOriginalContent: type=application/soap+xml;charset=UTF-8;Length=", str(length).encode(), b"\r\n",
-            _MARK, b"\r\n\t", _OCTETS, struct.pack("<I", len(wrapped.header)), wrapped.header, wrapped.data, _MARK, b"--\r\n",
-        ])  # fmt: skip
+    def close(self, message: bytes) -> tuple[str, bytes]:
+        """Content type and sealed body for a message."""
+        pieces = [message[start : start + self._piece] for start in range(0, len(message), self._piece)] or [b""]
+        kind = "multipart/encrypted" if len(pieces) == 1 else "multipart/x-multi-encrypted"
+        body = b"".join([*(self._close(piece) for piece in pieces), _MARK, b"--\r\n"])
+        return f'{kind};protocol="{self._protocol}";boundary="Encrypted Boundary"', body
 
     def open(self, content_type: str, body: bytes) -> bytes:
         """The message in a sealed body. Raises SealError."""
-        if not content_type.lower().startswith("multipart/encrypted") or self._protocol.lower() not in content_type.lower():
+        given = content_type.lower()
+        if not given.startswith(("multipart/encrypted", "multipart/x-multi-encrypted")) or self._protocol.lower() not in given:
             raise SealError("not sealed")
-        start, end = body.find(_OCTETS, 0, 2048), body.rfind(_MARK + b"--")
-        length = _LENGTH.search(body, 0, max(start, 0))
-        payload = body[start + len(_OCTETS) : end]
-        if start < 0 or end < start or length is None or len(payload) < 4:
+        before, *parts = body.split(_MARK)
+        if before.strip() or len(parts) < 3 or len(parts) % 2 == 0 or not parts[-1].startswith(b"--"):
             raise SealError("sealed in an unknown way")
-        header = int(struct.unpack("<I", payload[:4])[0])
-        if not 0 < header <= min(_LARGEST_HEADER, len(payload) - 4):
+        return b"".join(self._open(parts[n], parts[n + 1]) for n in range(0, len(parts) - 1, 2))
+
+    def _close(self, piece: bytes) -> bytes:
+        wrapped = self._context.wrap_winrm(piece)
+        length = str(len(piece) + wrapped.padding_length).encode()
+        return b"".join([
+            _MARK, b"\r\n\tContent-Type: ", self._protocol.encode(),
+            b"\r\n\tOriginalContent: type=application/soap+xml;charset=UTF-8;Length=", length, b"\r\n",
+            _MARK, b"\r\n\t", _OCTETS, struct.pack("<I", len(wrapped.header)), wrapped.header, wrapped.data,
+        ])  # fmt: skip
+
+    def _open(self, head: bytes, part: bytes) -> bytes:
+        length = _LENGTH.search(head)
+        _, octets, payload = part.partition(_OCTETS)
+        header = int.from_bytes(payload[:4], "little")
+        if length is None or not octets or not 0 < header <= min(_LARGEST_HEADER, len(payload) - 4):
             raise SealError("sealed in an unknown way")
         try:
             message = self._context.unwrap_winrm(payload[4 : 4 + header], payload[4 + header :])

@@ -154,9 +154,8 @@ class WinrmTransport:
         self._connection.sock = cast("Any", self.wire)
 
     def _send(self, data: bytes) -> Reply:
-        seal = self.seal
-        body = seal.close(data) if seal else data
-        headers = {"Content-Type": seal.content_type if seal else SOAP_TYPE, **self._headers}
+        kind, body = self.seal.close(data) if self.seal else (SOAP_TYPE, data)
+        headers = {"Content-Type": kind, **self._headers}
         if self._shown:
             return self.exchange(body, headers)
         with self.ways.canary.turn(self.credential.key, self.target.name, self.budget.slice) as turn:
