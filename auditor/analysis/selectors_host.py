@@ -9,13 +9,14 @@ from auditor.analysis.binding import Binding, Setting, Test
 from auditor.analysis.facts import HostFacts, driver_names, security_key
 from auditor.analysis.matching import ITSELF, FieldTest, choose, named, seconds, text_is, undecided, value_in, value_is, version_in
 from auditor.analysis.outcome import FALSE, TRUE, Outcome, conjoin, negate, unknown
-from auditor.analysis.registry import normal_key
+from auditor.analysis.registry import file_tail, normal_key
 from auditor.model.pattern import compile_pattern
 from auditor.model.selector import (
     DefenderSelector,
     DriverSelector,
     EventSelector,
     FeatureSelector,
+    FileSelector,
     OsSelector,
     ProgramSelector,
     ServiceSelector,
@@ -250,6 +251,37 @@ def _data_test(selector: SettingSelector) -> Callable[[Any], bool | None]:
     return test
 
 
+def compile_file(selector: FileSelector, setting: Setting) -> Test:
+    """A file of a security product by path, version and time of its last change."""
+    role = setting.role(selector.host)
+    tests: list[FieldTest] = [version_in("file_version", selector.version)] if selector.version is not None else []
+    if selector.modified_from is not None or selector.modified_to is not None:
+        tests.append(_modified(selector.modified_from, selector.modified_to))
+    fixed = tuple(tests)
+    tail = file_tail(selector.path)
+    fits = compile_pattern("*" + tail if tail.startswith("\\") else tail)
+
+    def test(binding: Binding) -> Outcome:
+        facts = binding.hosts[role]
+        outcome = choose(facts, "security", facts.security.files(selector.path), fixed, security_key, lambda r: fits(r.casefold()))
+        return negate(outcome) if selector.present is False else outcome
+
+    return test
+
+
+def _modified(start: str | None, end: str | None) -> FieldTest:
+    low = seconds(start) if start else 0
+    high = seconds(end) if end else 2**40
+
+    def fits(record: Any) -> bool | None:
+        try:
+            return None if record.modified_at is None else low <= seconds(record.modified_at) <= high
+        except ValueError:
+            return None
+
+    return "modified_at", fits
+
+
 def compile_defender(selector: DefenderSelector, setting: Setting) -> Test:
     """What Defender or Security Center says of a product."""
     role = setting.role(selector.host)
@@ -303,6 +335,7 @@ __all__ = [
     "compile_driver",
     "compile_event",
     "compile_feature",
+    "compile_file",
     "compile_os",
     "compile_program",
     "compile_service",

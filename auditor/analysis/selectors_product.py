@@ -13,7 +13,7 @@ from auditor.model.pattern import compile_pattern
 from auditor.model.selector import CompareSelector, ProductSelector
 from auditor.model.version import Version, VersionRange, parse_version
 
-_TOLD = ("version", "role", "edition", "parent", "group", "engine", "active")
+_TOLD = ("version", "role", "edition", "parent", "group", "engine", "definitions", "active")
 ProductTest = tuple[str, Callable[[Product], bool | None]]
 
 
@@ -100,7 +100,7 @@ def _identity(selector: ProductSelector) -> Callable[[HostFacts, str], bool]:
 def _tests(selector: ProductSelector) -> Iterable[ProductTest]:
     wanted_remnant = bool(selector.remnant)
     yield "remnant", lambda p: None if "remnant" in p.unknown else p.remnant is wanted_remnant
-    for field in ("edition", "parent", "group"):
+    for field in ("edition", "parent", "group", "definitions"):
         if (pattern := getattr(selector, field)) is not None:
             yield field, _optional_text(field, pattern)
     if selector.role is not None:

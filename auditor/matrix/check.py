@@ -19,6 +19,7 @@ from auditor.model.selector import (
     CountSelector,
     DriverSelector,
     EdgeSelector,
+    FileSelector,
     FilterSelector,
     OsSelector,
     ProductSelector,
@@ -131,17 +132,29 @@ def _product(selector: ProductSelector, known: Known) -> Iterator[Fault]:
 
 def _driver(selector: DriverSelector, known: Known) -> Iterator[Fault]:
     yield from _range(selector.version, "version")
-    for field in ("linked_from", "linked_to"):
-        if (text := getattr(selector, field)) is not None:
-            try:
-                seconds(text)
-            except ValueError as error:
-                yield (field,), f"expected a time such as 2003-10-24T23:57:03Z: {error}"
+    yield from _times(selector, "linked_from", "linked_to")
     if selector.table is not None and selector.table not in known.tables:
         yield ("table",), f"unknown table {selector.table!r}: expected one of {', '.join(sorted(known.tables)) or 'none'}"
     for number, text in enumerate(selector.sha256):
         if not re.fullmatch(r"[0-9a-f]{64}", text):
             yield ("sha256", number), "expected 64 hex digits in lower case"
+
+
+def _times(selector: DriverSelector | FileSelector, *fields: str) -> Iterator[Fault]:
+    for field in fields:
+        if (text := getattr(selector, field)) is not None:
+            try:
+                seconds(text)
+            except ValueError as error:
+                yield (field,), f"expected a time such as 2003-10-24T23:57:03Z: {error}"
+
+
+def _file(selector: FileSelector, known: Known) -> Iterator[Fault]:
+    del known
+    yield from _range(selector.version, "version")
+    yield from _times(selector, "modified_from", "modified_to")
+    if len(selector.path.strip("*?\\")) < 4:
+        yield ("path",), f"{selector.path!r} would ask for nearly everything"
 
 
 def _filter(selector: FilterSelector, known: Known) -> Iterator[Fault]:
@@ -263,6 +276,7 @@ _CHECKS: Mapping[type, Callable[[Any, Known], Iterator[Fault]]] = MappingProxyTy
         ProductSelector: _product,
         DriverSelector: _driver,
         FilterSelector: _filter,
+        FileSelector: _file,
         OsSelector: _os,
         EdgeSelector: _edge,
         TiesSelector: _ties,

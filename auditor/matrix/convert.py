@@ -46,7 +46,8 @@ def _read(text: str) -> tuple[str, Keys]:
 
 
 def _worded(message: str) -> str:
-    return message[:1].lower() + message[1:]
+    unquoted = any(f"xpected `str`, got `{kind}`" in message for kind in ("int", "bool"))
+    return message[:1].lower() + message[1:] + (": put it in quotes" if unquoted else "")
 
 
 def _drop(value: Any, place: Keys) -> bool:

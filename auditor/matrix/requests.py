@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from auditor.analysis.condition import selectors_of
 from auditor.model.pattern import is_glob
 from auditor.model.rule import Rule
-from auditor.model.selector import Condition, EventSelector, SettingSelector
+from auditor.model.selector import Condition, EventSelector, FileSelector, SettingSelector
 from auditor.model.signature import Signature, ValueSource
 
 
@@ -24,6 +24,8 @@ def requested_keys(signatures: Sequence[Signature], rules: Sequence[Rule] = ()) 
             files |= {value.file.path.casefold(): value.file.path} if value.file else {}
     settings = (s for condition in _conditions(signatures, rules) for _, s in selectors_of(condition) if isinstance(s, SettingSelector))
     keys |= {setting.key.casefold(): setting.key for setting in settings}
+    wanted = (s for condition in _conditions(signatures, rules) for _, s in selectors_of(condition) if isinstance(s, FileSelector))
+    files |= {file.path.casefold(): file.path for file in wanted}
     return tuple(keys[name] for name in sorted(keys)), tuple(files[name] for name in sorted(files))
 
 

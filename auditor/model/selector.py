@@ -40,6 +40,8 @@ class ProductSelector(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     """Range."""
     engine: str | None = None
     """Range over the engine's version."""
+    definitions: str | None = None
+    """Glob over the date or version of its definitions."""
     active: bool | None = None
     """Whether its real-time protection runs."""
     remnant: bool | None = None
@@ -175,6 +177,21 @@ class SettingSelector(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     """Whether the value is there; without a value name, whether the key or anything below it is."""
 
 
+class FileSelector(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A file of the security section."""
+
+    host: str | None = None
+    path: str
+    """May start with %ProgramFiles%, %CommonProgramFiles%, %SystemRoot% or %ProgramData%; globs stay inside one level."""
+    version: str | None = None
+    """Range over the file version."""
+    modified_from: str | None = None
+    """Earliest time of its last change, ISO 8601 in UTC, inclusive."""
+    modified_to: str | None = None
+    """Latest time, inclusive."""
+    present: bool | None = None
+
+
 class DefenderSelector(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What Defender or Security Center says of a product."""
 
@@ -277,6 +294,7 @@ class Condition(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     program: ProgramSelector | None = None
     task: TaskSelector | None = None
     setting: SettingSelector | None = None
+    file: FileSelector | None = None
     defender: DefenderSelector | None = None
     event: EventSelector | None = None
     edge: EdgeSelector | None = None
