@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
 
 from auditor.model.finding import Edge, Evidence, Finding
 from auditor.model.host import SCHEMA_VERSION, Section, Snapshot
+from auditor.report.statements import Statements, grouped, merged, own_evidence
 from auditor.report.wording import status_words
 
 _NAMES = ("name", "key", "path", "id", "time", "scheduler", "profile", "client", "group")
@@ -48,8 +49,8 @@ class Chain(msgspec.Struct, frozen=True, kw_only=True):
 
 def follow(finding: Finding, snapshots: Mapping[str, Snapshot]) -> Chain:
     """The chain of a finding; `snapshots` are those of its run, by host."""
-    edges = tuple(ChainEdge(edge=edge, links=_links(edge.evidence, snapshots)) for edge in finding.edges)
-    return Chain(finding=finding, links=_links(finding.evidence, snapshots), edges=edges)
+    edges = tuple(ChainEdge(edge=edge, links=_links(edge.evidence, snapshots)) for edge in merged(finding.edges))
+    return Chain(finding=finding, links=_links(own_evidence(finding), snapshots), edges=edges)
 
 
 def hosts_in(finding: Finding) -> list[str]:
@@ -60,15 +61,12 @@ def hosts_in(finding: Finding) -> list[str]:
 
 def _links(evidence: Sequence[Evidence], snapshots: Mapping[str, Snapshot]) -> tuple[Link, ...]:
     """One link a record, in the order in which the records are first named."""
-    grouped: dict[tuple[str, str, str], list[Evidence]] = {}
-    for statement in evidence:
-        grouped.setdefault((statement.host, statement.section, statement.record), []).append(statement)
-    return tuple(_link(key, statements, snapshots.get(key[0])) for key, statements in grouped.items())
+    return tuple(_link(group, snapshots.get(group.host)) for group in grouped(evidence))
 
 
-def _link(key: tuple[str, str, str], statements: Iterable[Evidence], snapshot: Snapshot | None) -> Link:
-    host, section_name, record = key
-    link = Link(host=host, section=section_name, record=record, statements=tuple(statements))
+def _link(group: Statements, snapshot: Snapshot | None) -> Link:
+    link = Link(host=group.host, section=group.section, record=group.record, statements=group.statements)
+    section_name, record = group.section, group.record
     if snapshot is None:
         return msgspec.structs.replace(link, note="the store holds no snapshot of this host for the run")
     section: Section[Any, Any] | None = getattr(snapshot.sections, section_name, None)
@@ -87,7 +85,7 @@ def find_record(section_name: str, section: Section[Any, Any], key: str) -> dict
         rows = list(section.records)
     found: dict[str, Any] = {}
     for row in rows[:1] + [r for r in rows[1:] if type(r) is not type(rows[0])]:
-        found |= {name: value for name, value in msgspec.to_builtins(row).items() if value not in (None, [], "")}
+        found |= {name: value for name, value in msgspec.to_builtins(row).items() if value is not None and value not in ((), [], "")}
     return found or None
 
 

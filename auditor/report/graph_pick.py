@@ -19,6 +19,7 @@ from auditor.report.wording import node_words, plural, worst_first
 MAXIMUM_NODES = 300
 FOLD_FROM = 4
 FAN_FROM = 8
+DELETES = "deletes"
 
 
 class Node(msgspec.Struct, frozen=True, kw_only=True):
@@ -98,7 +99,7 @@ def label(edge: Edge) -> str:
     """The few words on a line."""
     marks: list[str] = [edge.kind]
     marks += [edge.detail] if edge.detail and edge.kind == "serves" else []
-    marks += ["deletes"] if edge.destructive else []
+    marks += [DELETES] if edge.destructive else []
     marks += [f"{edge.hours[0]:02d}h"] if edge.hours and len(edge.hours) == 1 else []
     return " ".join(marks)
 

@@ -14,7 +14,7 @@ from markupsafe import Markup
 
 from auditor.model.finding import Report
 from auditor.report.graph_layout import Box, Layout, Point, lay_out
-from auditor.report.graph_pick import Node, Picture, Tie, pick
+from auditor.report.graph_pick import DELETES, Node, Picture, Tie, pick
 from auditor.report.text import clip, safe_text
 
 CHARACTER = 6.6
@@ -38,7 +38,9 @@ def graph_svg(report: Report) -> Markup:
     lines = [_line(tie, layout.lines[tie.source, tie.target]) for tie in sorted(picture.ties, key=lambda t: t.in_finding)]
     labels = [_label(tie, layout.lines[tie.source, tie.target], taken) for tie in sorted(picture.ties, key=lambda t: not t.in_finding)]
     boxes = [_box(node, layout.boxes[node.key]) for node in picture.nodes]
-    title = f"Graph of {len(picture.nodes)} nodes and {len(picture.ties)} ties around the findings; the table below lists the ties."
+    title = (
+        f"Graph of {len(picture.nodes)} nodes and {len(picture.ties)} ties around the findings; the tables list the ties."
+    )
     return _svg(layout, title, Markup("").join([*lines, *boxes, *labels]))
 
 
@@ -121,8 +123,10 @@ def _label(tie: Tie, points: Sequence[Point], taken: list[Rectangle]) -> Markup:
 
 
 def _label_text(tie: Tie, rows: Sequence[str], x: float, y: float) -> Markup:
-    spans = Markup("").join(Markup('<tspan x="{:.1f}" y="{:.1f}">{}</tspan>').format(x, y + i * LINE, row) for i, row in enumerate(rows))
-    classes = "label" + (" finding" if tie.in_finding else "") + (" destructive" if tie.destructive else "")
+    span = Markup('<tspan x="{:.1f}" y="{:.1f}" class="{}">{}</tspan>')
+    rows_marked = [(row, "destructive" if DELETES in full else "plain") for row, full in zip(rows, tie.labels, strict=True)]
+    spans = Markup("").join(span.format(x, y + i * LINE, mark, row) for i, (row, mark) in enumerate(rows_marked))
+    classes = "label finding" if tie.in_finding else "label"
     return Markup('<text class="{}">{}</text>').format(classes, spans)
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections import defaultdict
+from collections.abc import Callable
 from importlib.resources import files
 
 import msgspec
@@ -18,6 +19,7 @@ from auditor.model.rule import SEVERITIES
 from auditor.report import wording
 from auditor.report.graph_pick import pick
 from auditor.report.graph_svg import graph_svg
+from auditor.report.statements import grouped, merged, own_evidence, supports
 from auditor.report.text import clip, is_web_address, safe_text
 
 VALUE_LIMIT = 600
@@ -53,11 +55,25 @@ def render(report: Report) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"words": wording.status_words, "node": wording.node_words, "edge": wording.edge_words, "yesno": _yes_no}
+    environment.filters |= _filters()
     environment.tests["web"] = is_web_address
     style = files("auditor.report").joinpath("templates/report.css").read_text(encoding="utf-8")
     page = environment.get_template("report.html.j2").render(**_view(report), style=Markup(style), policy=_policy(style))  # noqa: S704 - our own file
     return page.rstrip("\n") + "\n"
+
+
+def _filters() -> dict[str, Callable[..., object]]:
+    return {
+        "words": wording.status_words,
+        "node": wording.node_words,
+        "marks": wording.edge_marks,
+        "sentence": wording.sentence,
+        "yesno": _yes_no,
+        "grouped": grouped,
+        "merged": merged,
+        "own_evidence": own_evidence,
+        "supports": supports,
+    }
 
 
 def shown(value: object) -> object:
@@ -78,7 +94,6 @@ def _yes_no(value: bool | None) -> str:
 
 def _view(report: Report) -> dict[str, object]:
     hosts = _host_pages(report)
-    carried = {edge for finding in report.findings for edge in finding.edges}
     return {
         "report": report,
         "counts": wording.severity_counts(report.findings),
@@ -94,7 +109,6 @@ def _view(report: Report) -> dict[str, object]:
         "hosts_open": len(hosts) <= HOSTS_OPEN,
         "graph": graph_svg(report),
         "left_out": pick(report).left_out,
-        "ties": sorted(carried, key=lambda e: (e.source, e.target, e.kind)),
         "unseen": wording.unseen,
         "rule_names": wording.rule_names,
     }

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from auditor.model.finding import Edge, Evidence, Finding, HostCoverage, Report
+from auditor.report.statements import merged, own_evidence, supports
 from auditor.report.text import clip, is_web_address, markdown_code, safe_markdown
 from auditor.report.wording import (
     coverage_sentence,
@@ -72,10 +73,10 @@ def _finding(finding: Finding) -> list[str]:
     facts += [f"- **Remedy:** playbook {markdown_code(finding.remedy)}"] if finding.remedy else []
     facts += [f"- **Source:** {_reference(reference)}" for reference in finding.references]
     blocks = [f"### {safe_markdown(finding.title)}", *([safe_markdown(finding.summary)] if finding.summary else []), "\n".join(facts)]
-    if finding.evidence:
-        blocks.append(table(("Host", "Section", "Record", "Field", "Value"), [_evidence_row(e) for e in finding.evidence]))
+    if own := own_evidence(finding):
+        blocks.append(table(("Host", "Section", "Record", "What it says", "Evidence of"), [_evidence_row(e) for e in own]))
     if finding.edges:
-        blocks.append(table(("From", "Tie", "To", "Claimed by", "Evidence"), [_edge_row(e) for e in finding.edges]))
+        blocks.append(table(("From", "Tie", "To", "Claimed by", "Evidence"), [_edge_row(e) for e in merged(finding.edges)]))
     return blocks
 
 
@@ -86,8 +87,8 @@ def _reference(reference: str) -> str:
 
 
 def _evidence_row(evidence: Evidence) -> list[str]:
-    section, field = safe_markdown(evidence.section), safe_markdown(evidence.field)
-    return [_cell(evidence.host), section, _cell(evidence.record), field, _cell(evidence.value)]
+    words = f"{safe_markdown(evidence.field)} {_cell(evidence.value)}".removesuffix(" -").strip() or "is there"
+    return [_cell(evidence.host), safe_markdown(evidence.section), _cell(evidence.record), words, safe_markdown(supports(evidence)) or "-"]
 
 
 def _edge_row(edge: Edge) -> list[str]:

@@ -14,6 +14,7 @@ from auditor.report.wording import (
     plural,
     rule_names,
     seen_in_full,
+    sentence,
     status_words,
     unseen,
     waits,
@@ -50,8 +51,8 @@ def coverage_table(coverage: Sequence[HostCoverage], width: int = DEFAULT_WIDTH)
 def _coverage_row(host: HostCoverage) -> list[str]:
     asked = [s for s in host.sections if s.status != "not_asked"]
     seen = f"{sum(s.status == 'ok' for s in asked)}/{len(asked)}" if asked else "-"
-    gaps = [f"{s.name}: {s.reason or status_words(s.status)}" for s in unseen(host)] or ([host.reason] if host.reason else [])
-    gaps += [host.next_step] if host.next_step and not seen_in_full(host) else []
+    gaps = [f"{s.name}: {s.reason or status_words(s.status)}" for s in unseen(host)] or ([sentence(host.reason)] if host.reason else [])
+    gaps += [sentence(host.next_step)] if host.next_step and not seen_in_full(host) else []
     word = "in full" if seen_in_full(host) else "in part" if host.status in ("ok", "partial") else status_words(host.status)
     return [safe_text(host.host), word, seen, safe_lines("\n".join(gaps))]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import msgspec
 
@@ -110,11 +110,33 @@ def node_words(node: str) -> str:
 
 def edge_words(edge: Edge) -> str:
     """What the tie does, with the marks that matter: what it carries, when, whether it deletes."""
-    marks = [edge.detail] if edge.detail else []
-    marks += ["deletes or moves files"] if edge.destructive else []
-    marks += ["can write executables"] if edge.writes_executables else []
-    marks += [f"starts at {', '.join(f'{hour:02d}h' for hour in edge.hours)}"] if edge.hours else []
+    marks = [*([edge.detail] if edge.detail else []), *edge_marks(edge)]
     return f"{edge.kind} ({'; '.join(marks)})" if marks else edge.kind
+
+
+def edge_marks(edge: Edge) -> list[str]:
+    """What of a tie matters for what may go wrong."""
+    marks = ["deletes or moves files"] if edge.destructive else []
+    marks += ["can write executables"] if edge.writes_executables else []
+    marks += [f"starts at {hours_words(edge.hours)}"] if edge.hours else []
+    return marks
+
+
+def hours_words(hours: Sequence[int]) -> str:
+    """Hours of the day, runs of three and more as a range: `01h, 07h to 20h`."""
+    runs: list[list[int]] = []
+    for hour in sorted(set(hours)):
+        if runs and hour == runs[-1][-1] + 1:
+            runs[-1].append(hour)
+        else:
+            runs.append([hour])
+    parts = [[f"{run[0]:02d}h to {run[-1]:02d}h"] if len(run) > 2 else [f"{hour:02d}h" for hour in run] for run in runs]
+    return ", ".join(text for part in parts for text in part)
+
+
+def sentence(text: str) -> str:
+    """A reason or next step with a capital at its start."""
+    return text[:1].upper() + text[1:]
 
 
 class Wait(msgspec.Struct, frozen=True, kw_only=True):

@@ -83,7 +83,8 @@ def test_what_cannot_be_followed_says_why() -> None:
     base = _snapshot("SRVA")
     denied = msgspec.structs.replace(base.sections, security=Section(status="denied", reason="access denied"))
     chain = follow(_finding(), {"SRVA": msgspec.structs.replace(base, sections=denied)})
-    notes = {(link.host, link.section): link.note for link in chain.links}
+    links = [*chain.links, *(link for tie in chain.edges for link in tie.links)]
+    notes = {(link.host, link.section): link.note for link in links}
     assert "no snapshot" in notes["SRVB", "security"]
     assert "not in the stored section (access denied)" in notes["SRVA", "security"]
 
