@@ -82,13 +82,13 @@ def _by_driver(evidence: Evidence, ranking: Ranking) -> _Class | None:
         return None
     foreign = ranking.best(windows=False)
     if foreign is not None and foreign[1] >= _DRIVER_FROM:
-        return "driver", f"what speaks against {foreign[0]}"
+        return "driver", f"what speaks against {foreign[0]} outweighs the rest"
     own = ranking.best(windows=True)
     if own is None or own[1] < _DRIVER_FROM:
         return None
     if ranking.kind(own[0]) == "filesystem":
         return "filesystem", f"the fault lies in {own[0]}, a file system, and nothing foreign is on the stack"
-    return "driver", f"the fault lies in {own[0]}, a driver that ships with Windows"
+    return "driver", f"what speaks against {own[0]}, a driver that ships with Windows, outweighs the rest"
 
 
 def _memory(evidence: Evidence, ranking: Ranking) -> _Class | None:

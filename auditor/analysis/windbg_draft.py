@@ -1,0 +1,202 @@
+"""A crash while it is being read from a debugger's text: what was stated, where, and when two pieces are the same crash."""
+
+from __future__ import annotations
+
+import re
+
+import msgspec
+
+from auditor.analysis.windbg_parse import Frame
+from auditor.model.crash import base_code
+
+MAX_FRAMES = 256
+MAX_MODULES = 2048
+MAX_DIFFERENCES = 256
+_BARE_CODE = re.compile(r"(?:0x)?([0-9a-fA-F]{1,8})(?![0-9a-zA-Z])")
+_BARE_NUMBER = re.compile(r"(?:0x)?([0-9a-fA-F]{1,16})(?![0-9a-zA-Z])")
+_CODE_AND_FIRST = re.compile(r"(?:X64_|ARM64_|ARM_|IA64_)?0x([0-9a-fA-F]{1,8})(?:_([0-9a-fA-F]{1,8})(?=_|$|\s))?")
+IDENTITY = ("FAILURE_BUCKET_ID", "BUCKET_ID", "PROCESS_NAME", "IMAGE_NAME", "MODULE_NAME", "DEBUG_FLR_IMAGE_TIMESTAMP", "SYMBOL_NAME")
+
+
+class Module(msgspec.Struct):
+    """A line of the debugger's list of modules."""
+
+    start: int
+    end: int
+    name: str
+    image: str = ""
+    timestamp: int | None = None
+    checksum: int | None = None
+    unloaded: bool = False
+
+
+class Place(msgspec.Struct, frozen=True, kw_only=True):
+    """An address with the symbol that the text gives for it."""
+
+    address: int | None = None
+    module: str | None = None
+    function: str | None = None
+    offset: int | None = None
+
+
+class Stack(msgspec.Struct):
+    """Frames in the order of the text."""
+
+    titled: bool
+    """Whether a title stood above it, so that its first frame is the newest."""
+    stack_text: bool
+    frames: list[Frame] = []
+
+
+class Draft:
+    """What one crash's text has stated so far. The first statement of a field wins."""
+
+    def __init__(self) -> None:
+        self.line: int | None = None
+        self.fields: dict[str, str] = {}
+        self.header: int | None = None
+        self.header_name: str | None = None
+        self.announced: int | None = None
+        self.parameters: list[int | None] = [None, None, None, None]
+        self.announced_parameters: list[int | None] = [None, None, None, None]
+        self.stacks: list[Stack] = []
+        self.fault: Place | None = None
+        self.follow_up: Place | None = None
+        self.exception: Place | None = None
+        self.registers: int | None = None
+        self.exception_code: int | None = None
+        self.access: str | None = None
+        self.target: int | None = None
+        self.modules: list[Module] = []
+        self.differences: list[tuple[bytes, bytes]] = []
+        self.machine: str | None = None
+        self.system_line: str | None = None
+        self.product_line: str | None = None
+        self.session: tuple[str | None, str | None] = (None, None)
+        self.uptime: float | None = None
+        self.user_prompt = False
+        self.kernel_prompt = False
+        self.wrong_symbols = False
+        self.dots_lost = False
+        self.closed = False
+        self._settled: tuple[int | None, tuple[int | None, ...]] | None = None
+
+    def settle(self) -> None:
+        """Nothing more is read: code and parameters are worked out once."""
+        self._settled = None
+        self._settled = (self.code, self.best_parameters())
+
+    @property
+    def code(self) -> int | None:
+        """The stop code by the best statement: header, fields of newer debuggers, announcement, bucket string, bucket, stack."""
+        if self._settled is not None:
+            return self._settled[0]
+        if self.header is not None:
+            return self.header
+        for value in (self._field_code("BUGCHECK_CODE"), self.announced, self._field_code("Bugcheck.Code")):
+            if value is not None:
+                return value
+        for key in ("BUGCHECK_STR", "FAILURE_BUCKET_ID", "BUCKET_ID"):
+            match = _CODE_AND_FIRST.match(self.fields.get(key, ""))
+            if match:
+                return int(match.group(1), 16)
+        return self.stack_code()[0]
+
+    def _field_code(self, key: str) -> int | None:
+        match = _BARE_CODE.match(self.fields[key]) if key in self.fields else None
+        return int(match.group(1), 16) if match else None
+
+    def stack_code(self) -> tuple[int | None, tuple[int, ...]]:
+        """Code and first parameters as arguments of KeBugCheckEx on the stack."""
+        for stack in self.stacks:
+            for frame in stack.frames[:8]:
+                if frame.function in ("KeBugCheckEx", "KeBugCheck2") and frame.arguments and 0 < frame.arguments[0] <= 0xFFFFFFFF:
+                    return frame.arguments[0], frame.arguments[1:]
+        return None, ()
+
+    def best_parameters(self) -> tuple[int | None, ...]:
+        """The parameters by the best statement of each: header's arguments, fields, announcement, bucket string, stack."""
+        if self._settled is not None:
+            return self._settled[1]
+        fields = [self._number(f"BUGCHECK_P{place}") for place in range(1, 5)]
+        found = [
+            next((v for v in values if v is not None), None)
+            for values in zip(self.parameters, fields, self.announced_parameters, strict=True)
+        ]
+        code = self.code
+        if found[0] is None:
+            found[0] = self._first_of_bucket(code)
+        stack_code, arguments = self.stack_code()
+        if stack_code is not None and code is not None and base_code(stack_code) == base_code(code):
+            for place, value in enumerate(arguments[:4]):
+                found[place] = value if found[place] is None else found[place]
+        return tuple(found)
+
+    def _number(self, key: str) -> int | None:
+        match = _BARE_NUMBER.match(self.fields[key].replace("`", "")) if key in self.fields else None
+        return int(match.group(1), 16) if match else None
+
+    def _first_of_bucket(self, code: int | None) -> int | None:
+        for key in ("BUGCHECK_STR", "FAILURE_BUCKET_ID", "BUCKET_ID"):
+            match = _CODE_AND_FIRST.match(self.fields.get(key, ""))
+            if match and match.group(2) and code is not None and base_code(int(match.group(1), 16)) == base_code(code):
+                return int(match.group(2), 16)
+        return None
+
+    @property
+    def named(self) -> bool:
+        """Whether a culprit or bucket was stated: the analysis is well under way."""
+        return any(key in self.fields for key in ("FAILURE_BUCKET_ID", "BUCKET_ID", "IMAGE_NAME", "MODULE_NAME"))
+
+    @property
+    def is_crash(self) -> bool:
+        """Whether this is enough to be called a crash: a stop code, or an exception with its place."""
+        if self.code is not None:
+            return True
+        exception = self.exception_code is not None or self.exception is not None or "EXCEPTION_CODE" in self.fields
+        return exception and (self.fault is not None or self.exception is not None or self.named)
+
+    def conflicts(self, key: str, value: str) -> bool:
+        """Whether a field that tells crashes apart is stated again with another value."""
+        known = self.fields.get(key)
+        if known is None or known == value or known.startswith(value) or value.startswith(known):
+            return False
+        return key in ("FAILURE_BUCKET_ID", "BUGCHECK_STR") or (self.closed and key in IDENTITY)
+
+    def same_crash(self, later: Draft) -> bool:
+        """Whether a later piece of the text tells of this crash again: nothing contradicts, and something ties both."""
+        mine, theirs = self.code, later.code
+        if mine is not None and theirs is not None and base_code(mine) != base_code(theirs):
+            return False
+        pairs = [(a, b) for a, b in zip(self.best_parameters(), later.best_parameters(), strict=True) if a is not None and b is not None]
+        if any(a != b for a, b in pairs):
+            return False
+        if any(self.fields[key] != later.fields[key] for key in IDENTITY if key in self.fields and key in later.fields):
+            return False
+        tied = any(a for a, _ in pairs) or any(key in self.fields and key in later.fields for key in IDENTITY)
+        return tied or later.header is None or not self.named
+
+    def absorb(self, later: Draft) -> None:
+        """Take from a later piece what this one has not stated."""
+        if self.header is None and later.header is not None:
+            self.header, self.header_name = later.header, later.header_name
+        for key, value in later.fields.items():
+            self.fields.setdefault(key, value)
+        mine, theirs = self.parameters, later.parameters
+        self.parameters = [a if a is not None else b for a, b in zip(mine, theirs, strict=True)]
+        mine, theirs = self.announced_parameters, later.announced_parameters
+        self.announced_parameters = [a if a is not None else b for a, b in zip(mine, theirs, strict=True)]
+        self.stacks += later.stacks[: max(0, 4 - len(self.stacks))]
+        self.modules += later.modules[: MAX_MODULES - len(self.modules)]
+        self.differences += later.differences[: MAX_DIFFERENCES - len(self.differences)]
+        for name in (
+            "announced", "fault", "follow_up", "exception", "registers", "exception_code", "access", "target", "machine", "system_line",
+            "product_line", "uptime",
+        ):  # fmt: skip
+            if getattr(self, name) is None:
+                setattr(self, name, getattr(later, name))
+        if self.session == (None, None):
+            self.session = later.session
+        for name in ("user_prompt", "kernel_prompt", "wrong_symbols", "dots_lost", "closed"):
+            setattr(self, name, getattr(self, name) or getattr(later, name))
+        self.settle()
