@@ -81,7 +81,7 @@ def check(every: Everywhere, fail_on: str, trust_inventory: bool, vault_password
     outputs = Outputs.plan(every, format_names())
     matrix = load(every)
     refused: tuple[Any, ...] = ()
-    with open_store(every.store or default_path()) as store:
+    with open_store(every.store or default_path(), create=False) as store:
         if every.inventory:
             inventory = load_inventory(every.inventory, limit=every.limit, trust=trust_inventory, vault_password_files=vault_password_file)
             stored = {host.target.name: host for host in store.latest_results([target.name for target in inventory.targets])}

@@ -24,6 +24,7 @@ VERBS: Mapping[str, tuple[str, str]] = {
     "inventory": ("auditor.cli.inventory", "Show the targets as the auditor sees them."),
     "matrix": ("auditor.cli.matrix", "List, show, lint and test rules and product signatures."),
     "lab": ("auditor.cli.lab", "Serve a simulated fleet that speaks real WinRM on loopback."),
+    "crash": ("auditor.cli.crash", "Tell crashes from kernel dumps and WinDbg texts, offline."),
     "probe": ("auditor.cli.probe", "Print the script that a host would run, for review."),
 }
 

@@ -34,14 +34,14 @@ def default_path() -> Path:
 
 
 @contextlib.contextmanager
-def open_store(where: str | Path, *, write: bool = True) -> Iterator[Store]:
-    """The store at a path or a database URL. With `write` it is made where it is missing, and led to this version's tables.
+def open_store(where: str | Path, *, write: bool = True, create: bool = True) -> Iterator[Store]:
+    """The store at a path or a database URL. With `write` it is led to this version's tables, and with `create` made where it is missing.
 
     Raises StoreError where it can't be opened, is damaged, or was written by a newer version.
     """
     engine = None
     try:
-        engine = _engine(where, write=write)
+        engine = _engine(where, write=write, create=create and write)
         if write:
             with engine.begin() as connection:
                 _migrate(connection)
@@ -56,19 +56,19 @@ def open_store(where: str | Path, *, write: bool = True) -> Iterator[Store]:
             engine.dispose()
 
 
-def _engine(where: str | Path, *, write: bool) -> Engine:
+def _engine(where: str | Path, *, write: bool, create: bool) -> Engine:
     if "://" in str(where):
         try:
             return create_engine(str(where))
         except ModuleNotFoundError as error:
             raise StoreError(f"the driver for this database is not installed: {error.name}") from error
     path = Path(where).expanduser().absolute()
-    if write:
-        _make_file(path)
-    elif not path.is_file():
+    if not create and not path.is_file():
         raise StoreError(
             f"there is no store at {path}", next_step="Run `auditor audit` or `auditor collect` first, or name it with --store."
         )
+    if write:
+        _make_file(path)
     return _sqlite(path, write=write)
 
 
