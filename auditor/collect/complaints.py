@@ -7,7 +7,8 @@ import re
 from auditor.collect.budget import SUSPICIOUS
 from auditor.model.errors import CollectError
 
-_NOT_FOUND = re.compile(r"""^\W{0,3}powershell(\.exe)?\W""", re.IGNORECASE)
+_NOT_FOUND = re.compile(r"""['"«»„“”‘’]powershell(\.exe)?['"«»„“”‘’]""", re.IGNORECASE)
+"""cmd.exe quotes the name of what it can't find, in every language."""
 _ERROR_TEXT = re.compile(r'<S S="Error">(.*?)</S>', re.DOTALL)
 _ESCAPED = re.compile(r"_x([0-9A-F]{4})_")
 _MARKS: tuple[tuple[str, str, str], ...] = (
@@ -38,7 +39,7 @@ def no_probe_reason(host: str, output: bytes, complaints: bytes, exit_code: int 
     for mark, reason, step in _MARKS:
         if mark in raw:
             return CollectError(host, reason, status="unsupported", next_step=step)
-    if _NOT_FOUND.match(text) and "CLIXML" not in raw:
+    if _NOT_FOUND.search(text[:200]) and "CLIXML" not in raw and "FullyQualifiedErrorId" not in raw:
         return CollectError(
             host, "the host has no PowerShell", status="unsupported", next_step="install it (2.0 or later), or ask over WMI"
         )

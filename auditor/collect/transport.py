@@ -148,7 +148,8 @@ class WinrmTransport:
         if proxy:
             tunnel(self.wire, proxy, target.address, target.port, target.name)
         if target.scheme == "https":
-            self.wire = self.wire.wrap(self.ways.contexts.of(target, self.credential), target.address)
+            with self.budget.phase("setting up TLS", self.ways.connect_seconds):
+                self.wire = self.wire.wrap(self.ways.contexts.of(target, self.credential), target.address)
         self._connection = http.client.HTTPConnection(target.address, target.port)
         self._connection.auto_open = 0
         self._connection.sock = cast("Any", self.wire)
