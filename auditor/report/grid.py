@@ -47,6 +47,8 @@ def _shrink(limits: list[int], floors: list[int], room: int) -> list[int]:
 
 
 def _wrap(cell: str, limit: int) -> str:
+    if cell.isspace():
+        return cell  # a row of blanks is a blank line; a row of empty cells would be none
     lines = []
     for line in cell.split("\n"):
         lines += textwrap.wrap(line, max(limit, 1), break_long_words=True, break_on_hyphens=False) or [""]

@@ -61,8 +61,9 @@ def _findings(report: Report, width: int) -> str:
     head = f"FINDINGS\n{findings_sentence(report)}"
     if not report.findings:
         return head
-    rows = [_finding_row(finding) for finding in worst_first(report.findings)]
-    table = grid(("Severity", "Confidence", "Hosts", "Finding", "Id"), rows, width=width)
+    heads = ("Severity", "Confidence", "Hosts", "Finding", "Id")
+    rows = [row for finding in worst_first(report.findings) for row in (_finding_row(finding), [" "] * len(heads))]
+    table = grid(heads, rows[:-1], width=width)
     return f"{head}\n\n{table}"
 
 
