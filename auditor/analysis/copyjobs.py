@@ -17,6 +17,7 @@ from auditor.analysis.batch import run_batch, run_line
 from auditor.analysis.batchexpand import expand
 from auditor.analysis.programs import read_sql, run_program
 from auditor.analysis.psscript import run_powershell
+from auditor.analysis.robocopy import job_words, read_robocopy
 from auditor.analysis.shellstate import State
 from auditor.analysis.unknowns import cleaned
 from auditor.analysis.vbscript import run_vbscript
@@ -27,7 +28,13 @@ from auditor.model.task import ScheduledTask, TaskAction
 from auditor.probes.redact import redact
 from auditor.probes.tasks.decode import scheduled_tasks, start_hours
 
-INTERPRETERS = {"batch": run_batch, "cmd": run_line, "powershell": run_powershell, "vbscript": run_vbscript}
+
+def _run_job_file(walker: Walker, text: str, state: State) -> None:
+    for raw in read_robocopy(job_words(text)):
+        walker.copy(raw, state, "robocopy /JOB")
+
+
+INTERPRETERS = {"batch": run_batch, "cmd": run_line, "powershell": run_powershell, "vbscript": run_vbscript, "robocopy": _run_job_file}
 
 
 class CopyJob(msgspec.Struct, frozen=True, kw_only=True):
@@ -97,7 +104,10 @@ def read_command_lines(
 
 
 def run_script_text(kind: str, text: str, scripts: Mapping[str, str] | None = None, *, path: str = "", host: str = "") -> list[CopyJob]:
-    """The copies of one script whose caller, and so whose arguments, are not known. `kind` is batch, powershell or vbscript."""
+    """The copies of one script whose caller, and so whose arguments, are not known.
+
+    `kind` is batch, powershell or vbscript, or robocopy for a job file.
+    """
     walker = _walker({k.casefold().replace("/", "\\"): cleaned(v) for k, v in (scripts or {}).items()})
     state = State()
     state.arguments = None

@@ -14,6 +14,11 @@ _RUN = re.compile(r"=+|-+")
 _LABELLED = re.compile(r"(\s*\S[^:]{0,200}?:)(?=\s|$)")
 
 
+def lines_of(text: str) -> list[str]:
+    """The lines of a text, ends taken off: LF, CR LF, CR, and the CR CR LF that wmic writes. Other separators are characters."""
+    return text.replace("\r\r\n", "\n").replace("\r\n", "\n").replace("\r", "\n").split("\n")
+
+
 def is_rule(line: str) -> bool:
     """Whether a line is the rule (`=====  ====`) under a table's head: at least six marks."""
     return len(line) > 5 and line.count("=") + line.count("-") >= 6 and bool(_RULE.fullmatch(line))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from auditor.model.task import ScheduledTask, TaskAction, TaskTrigger
+from auditor.probes.recorded.layout import lines_of
 from auditor.probes.recorded.moments import time_of_day
 from auditor.probes.recorded.outcome import Outcome
 
@@ -16,14 +17,14 @@ _RULE = re.compile(r"-{30,}\s*")
 
 def looks_like_at(text: str) -> bool:
     """Whether a text holds the rule line of `at` and a row below it."""
-    lines = text[:65536].splitlines()
+    lines = lines_of(text[:65536])
     return any(_RULE.fullmatch(line) for line in lines) and any(_ROW.fullmatch(line) for line in lines)
 
 
 def read_at(text: str) -> Outcome[ScheduledTask]:
     """The jobs of one listing. Days are kept as printed: they are localised letters."""
     outcome: Outcome[ScheduledTask] = Outcome()
-    for line in text.splitlines():
+    for line in lines_of(text):
         match = _ROW.fullmatch(line[:1000])
         if match:
             outcome.records.append(_task(match))

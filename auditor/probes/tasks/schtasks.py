@@ -14,7 +14,7 @@ import re
 from collections.abc import Iterator, Sequence
 
 from auditor.model.task import ScheduledTask
-from auditor.probes.recorded.layout import cells, cut, is_rule, keeps_gaps, rule_columns, split_at_value, value_column
+from auditor.probes.recorded.layout import cells, cut, is_rule, keeps_gaps, lines_of, rule_columns, split_at_value, value_column
 from auditor.probes.recorded.moments import Calendar
 from auditor.probes.recorded.outcome import Fault, Outcome
 from auditor.probes.recorded.words import failure_line
@@ -27,7 +27,7 @@ _WHOLE_NUMBER = re.compile(r"-?\d{1,10}")
 
 def read_schtasks(text: str) -> Outcome[ScheduledTask]:
     """All tasks of one output, in the order of their first row. Never raises."""
-    lines = text.splitlines()
+    lines = lines_of(text)
     rows: list[Row] = []
     faults: list[Fault] = []
     for item in _rows(lines):
@@ -218,4 +218,4 @@ def _named(layout: Sequence[str | None] | None, values: Sequence[str]) -> dict[s
 
 def looks_like_schtasks(text: str) -> bool:
     """Whether a text holds a row that schtasks prints."""
-    return any(isinstance(item, Row) for item in _rows(text[:262144].splitlines()))
+    return any(isinstance(item, Row) for item in _rows(lines_of(text[:262144])))

@@ -1,0 +1,299 @@
+"""Outputs that people already have, to one document: `auditor decode KIND FILE...`. A thin join over the readers of `probes` and `analysis`.
+
+Rules of this file:
+1. What a file is inside its kind (XML or CSV, export or listing, batch file or command lines) is found by looking, not from its name.
+   Text in a file is data, never an instruction.
+2. Every row that was seen is a record, merged, skipped or an error: `rows_in` is their sum. What can't be read is an error with its place.
+3. Nothing is read without bound: a file above `MAX_FILE_BYTES` is an error.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from auditor.model.host import SCHEMA_VERSION
+from auditor.probes.recorded.encoding import decode_text
+from auditor.probes.recorded.outcome import Fault, Outcome, failed
+from auditor.probes.redact import redact, redact_named
+
+MAX_FILE_BYTES = 32 * 1024 * 1024
+"""A text of this size takes some ten times as much memory while it is read."""
+KINDS = ("tasks", "commands", "registry", "drivers", "filters", "services", "defender", "securitycenter", "wmi")
+
+
+class DecodedError(msgspec.Struct, frozen=True, kw_only=True):
+    """Something that could not be read."""
+
+    file: str
+    place: str
+    message: str
+
+
+class Decoded(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The document that `auditor decode` prints. rows_in = records + merged + skipped + errors."""
+
+    schema_version: int
+    kind: str
+    records: list[dict[str, Any]]
+    errors: list[DecodedError]
+    rows_in: int
+    merged: int
+    skipped: int
+    empty_keys: list[str] = []
+    """Registry: keys that hold no value; they are counted as skipped."""
+
+
+class Source(msgspec.Struct, frozen=True, kw_only=True):
+    """A file's name as the user gave it, and its bytes or why there are none."""
+
+    name: str
+    data: bytes = b""
+    problem: str = ""
+
+
+def read_sources(paths: Sequence[Path]) -> list[Source]:
+    """The files' bytes; a file that can't be read, or is too big, is a source with a problem."""
+    return [_read_source(path) for path in paths]
+
+
+def _read_source(path: Path) -> Source:
+    try:
+        size = path.stat().st_size
+        if size > MAX_FILE_BYTES:
+            limit = MAX_FILE_BYTES // (1024 * 1024)
+            return Source(name=str(path), problem=f"{size} bytes are more than the {limit} MiB that are read of one file: split it")
+        with path.open("rb") as file:
+            return Source(name=str(path), data=file.read(MAX_FILE_BYTES))
+    except OSError as error:
+        return Source(name=str(path), problem=error.strerror or type(error).__name__)
+
+
+def decode(kind: str, sources: Sequence[Source]) -> Decoded:
+    """The document of some files. Raises ValueError for a kind that is not one of `KINDS`; never for what a file holds."""
+    if kind not in KINDS:
+        raise ValueError(f"{kind} is none of {', '.join(KINDS)}")
+    ordered = sorted(sources, key=lambda s: _natural(s.name)) if kind == "wmi" else list(sources)
+    reader: Callable[[Source], Outcome[Any]] = _Wmi() if kind == "wmi" else _Commands(ordered) if kind == "commands" else _READERS[kind]
+    records: list[dict[str, Any]] = []
+    errors: list[DecodedError] = []
+    empty_keys: list[str] = []
+    merged = skipped = 0
+    for source in ordered:
+        outcome = failed(source.problem) if source.problem else reader(source)
+        records.extend(_record(kind, r, source.name) for r in outcome.records)
+        errors.extend(DecodedError(file=source.name, place=f.place, message=redact(f.message)) for f in outcome.faults)
+        merged, skipped = merged + outcome.merged, skipped + outcome.skipped
+        empty_keys.extend(getattr(outcome, "empty_keys", ()))
+    if isinstance(reader, _Wmi) and ordered:
+        errors.extend(DecodedError(file=ordered[-1].name, place=f.place, message=f.message) for f in reader.finish())
+    rows = len(records) + len(errors) + merged + skipped
+    return Decoded(
+        schema_version=SCHEMA_VERSION,
+        kind=kind,
+        records=records,
+        errors=errors,
+        rows_in=rows,
+        merged=merged,
+        skipped=skipped,
+        empty_keys=empty_keys,
+    )
+
+
+def _natural(name: str) -> list[tuple[int, int, str]]:
+    """Names in the order of people: page 2 before page 10."""
+    return [(0, int(p), "") if p.isdigit() else (1, 0, p) for p in re.split(r"(\d{1,18})", name) if p]
+
+
+def _record(kind: str, record: Any, name: str) -> dict[str, Any]:
+    plain: dict[str, Any] = msgspec.to_builtins(record) if isinstance(record, msgspec.Struct) else dict(record)
+    cleaner = _CLEANERS.get(kind)
+    return {**(cleaner(plain) if cleaner else plain), "file": name}
+
+
+def _clean_registry(record: dict[str, Any]) -> dict[str, Any]:
+    name, data = record.get("value_name") or "", record.get("data")
+    return {**record, "data": redact_named(name, data)} if isinstance(data, str) and data else record
+
+
+def _clean_texts(value: Any) -> Any:
+    """Secrets out of all texts of a record."""
+    if isinstance(value, str):
+        return redact(value) if value else value
+    if isinstance(value, dict):
+        return {k: _clean_texts(v) for k, v in value.items()}
+    return [_clean_texts(v) for v in value] if isinstance(value, list) else value
+
+
+_CLEANERS: Mapping[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
+    "registry": _clean_registry,
+    "tasks": _clean_texts,
+    "commands": _clean_texts,
+    "wmi": _clean_texts,
+    "services": _clean_texts,
+}
+
+
+def _tasks(source: Source) -> Outcome[Any]:
+    from auditor.model.errors import DecodeError
+    from auditor.probes.tasks.at import looks_like_at, read_at
+    from auditor.probes.tasks.job import looks_like_job, read_job
+    from auditor.probes.tasks.schtasks import read_schtasks
+    from auditor.probes.tasks.taskjson import read_task_json
+    from auditor.probes.tasks.xml import looks_like_task_xml, read_xml
+
+    if looks_like_job(source.data):
+        try:
+            return Outcome(records=[read_job(source.data, re.split(r"[\\/]", source.name)[-1])])
+        except DecodeError as error:
+            return failed(error.message, error.place)
+    text = decode_text(source.data)[0]
+    if looks_like_task_xml(text):
+        return read_xml(text)
+    if text.lstrip().startswith(("{", "[")):
+        return read_task_json(text)
+    if not text.strip("\0 \r\n\t"):
+        return failed("the file is empty")
+    return read_at(text) if looks_like_at(text) else read_schtasks(text)
+
+
+def _registry(source: Source) -> Outcome[Any]:
+    from auditor.probes.recorded.registry import looks_like_reg, read_reg
+    from auditor.probes.recorded.regquery import read_reg_query
+
+    text = decode_text(source.data)[0]
+    outcome = read_reg(text) if looks_like_reg(text) else read_reg_query(text)
+    return outcome if outcome.rows else failed("the file holds no key")
+
+
+def _drivers(source: Source) -> Outcome[Any]:
+    from auditor.probes.recorded.drivers import read_drivers
+
+    return read_drivers(decode_text(source.data)[0])
+
+
+def _filters(source: Source) -> Outcome[Any]:
+    from auditor.probes.recorded.filters import read_filters
+
+    return read_filters(decode_text(source.data)[0])
+
+
+def _services(source: Source) -> Outcome[Any]:
+    from auditor.probes.recorded.psservices import read_service_json, read_service_list
+    from auditor.probes.recorded.services import looks_like_sc, read_sc
+
+    text = decode_text(source.data)[0]
+    if text.lstrip().startswith(("{", "[")) and not text.lstrip().startswith("[SC]"):
+        return read_service_json(text.encode("utf-8", errors="replace"))
+    outcome = read_sc(text) if looks_like_sc(text) else read_service_list(text)
+    return outcome if outcome.rows else failed(f"no service in what stands there: {_first_line(text)}", "line 1")
+
+
+def _defender(source: Source) -> Outcome[Any]:
+    from auditor.probes.recorded.defender import read_defender
+
+    return read_defender(decode_text(source.data)[0])
+
+
+def _securitycenter(source: Source) -> Outcome[Any]:
+    from auditor.probes.recorded.securitycenter import read_securitycenter
+
+    text = decode_text(source.data)[0]
+    outcome = read_securitycenter(text)
+    looked = text.lstrip().startswith(("{", "["))
+    return outcome if outcome.rows or looked else failed(f"no product of Security Center: {_first_line(text)}", "line 1")
+
+
+def _first_line(text: str) -> str:
+    return next((line.strip() for line in text.splitlines() if line.strip()), "the file is empty")[:300]
+
+
+_READERS: Mapping[str, Callable[[Source], Outcome[Any]]] = {
+    "tasks": _tasks,
+    "registry": _registry,
+    "drivers": _drivers,
+    "filters": _filters,
+    "services": _services,
+    "defender": _defender,
+    "securitycenter": _securitycenter,
+}
+
+
+class _Wmi:
+    """All files are pages of enumerations, in the order of their names."""
+
+    def __init__(self) -> None:
+        from auditor.probes.recorded.wmi import WmiReader
+
+        self._reader = WmiReader()
+
+    def __call__(self, source: Source) -> Outcome[Any]:
+        return self._reader.read_page(decode_text(source.data)[0])
+
+    def finish(self) -> list[Fault]:
+        return self._reader.finish().faults
+
+
+class _Commands:
+    """Lists of command lines; scripts among the files are what the lines may call, and are read by themselves too."""
+
+    def __init__(self, sources: Sequence[Source]) -> None:
+        self._scripts = {s.name: decode_text(s.data)[0] for s in sources if _script_kind(s)}
+
+    def __call__(self, source: Source) -> Outcome[Any]:
+        from auditor.analysis.copyjobs import read_command_lines, run_script_text
+
+        kind = _script_kind(source)
+        text = decode_text(source.data)[0]
+        outcome: Outcome[Any] = Outcome()
+        if kind:
+            jobs = run_script_text(kind, text, self._scripts, path=source.name)
+            outcome.records = [_command_record(job, None) for job in jobs]
+            outcome.skipped = 0 if jobs else 1
+            return outcome
+        lines = _command_lines(text)
+        for (number, _), found in zip(lines, read_command_lines([line for _, line in lines], scripts=self._scripts), strict=True):
+            outcome.records.extend(_command_record(job, number) for job in found)
+            outcome.skipped += not found
+        return outcome if outcome.rows else failed("the file holds no command line")
+
+
+def _command_lines(text: str) -> list[tuple[int, str]]:
+    """Numbered command lines: blank lines, remarks and prompts are left out, lines that end in a caret go on."""
+    lines: list[tuple[int, str]] = []
+    joined = ""
+    for number, raw in enumerate(text.replace("\r\n", "\n").replace("\r", "\n").split("\n"), 1):
+        line = joined + re.sub(r"^\s*(?:PS )?[A-Za-z]:\\[^>\r\n]{0,200}>\s*", "", raw)
+        joined = ""
+        if re.search(r"(?<!\^)\^$", line) and len(line) < 8192:
+            joined = line[:-1]
+        elif line.strip():
+            lines.append((number, line.strip()))
+    if joined.strip():
+        lines.append((number, joined.strip()))
+    return lines
+
+
+def _command_record(job: Any, line: int | None) -> dict[str, Any]:
+    plain: dict[str, Any] = msgspec.to_builtins(job)
+    kept = ("source", "destination", "tool", "destructive", "writes_executables", "hours", "reason", "command")
+    places = [s["field"] for s in plain["steps"]]
+    return {**{k: plain[k] for k in kept}, "line": line, "place": " > ".join(places) if places else f"line {line}"}
+
+
+def _script_kind(source: Source) -> str:
+    """batch, powershell, vbscript or rcj for what is a script as a whole; empty for a list of command lines."""
+    from auditor.analysis.robocopy import looks_like_job
+
+    ending = source.name.casefold().rpartition(".")[2]
+    by_name = {"bat": "batch", "cmd": "batch", "ps1": "powershell", "psm1": "powershell", "vbs": "vbscript", "wsf": "vbscript"}
+    if ending in by_name:
+        return by_name[ending]
+    text = decode_text(source.data[:65536])[0]
+    if ending == "rcj" or looks_like_job(text):
+        return "robocopy"
+    return "batch" if re.search(r"^\s*@echo off\b|^\s*:[A-Za-z_]\w*\s*$", text, re.IGNORECASE | re.MULTILINE) else ""

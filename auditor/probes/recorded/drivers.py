@@ -1,0 +1,180 @@
+"""What `driverquery` prints (table, list, csv; short, `/v`, `/si`; any language) to drivers. Columns are told by number and place."""
+
+from __future__ import annotations
+
+import csv
+import re
+
+import msgspec
+
+from auditor.probes.recorded.layout import cells, cut, is_rule, keeps_gaps, lines_of, rule_columns, split_at_value, value_column
+from auditor.probes.recorded.moments import Calendar
+from auditor.probes.recorded.outcome import Fault, Outcome
+from auditor.probes.recorded.words import failure_line
+
+_SHORT = ("name", "display_name", "type", "link_date")
+_VERBOSE = (
+    "name", "display_name", "description", "type", "start_mode", "state", "status", "accept_stop", "accept_pause",
+    "paged_pool_bytes", "code_bytes", "bss_bytes", "link_date", "path", "init_bytes",
+)  # fmt: skip
+_SIGNED = ("name", "inf", "signed", "manufacturer")
+_NUMBERS = ("paged_pool_bytes", "code_bytes", "bss_bytes", "init_bytes")
+_FLAGS = ("accept_stop", "accept_pause", "signed")
+
+
+class DriverRow(msgspec.Struct, frozen=True, kw_only=True):
+    """A driver as listed. Words (type, state, ...) are as printed, in the host's language."""
+
+    name: str
+    display_name: str | None = None
+    display_name_truncated: bool = False
+    """Whether the table cut it at the width of its column."""
+    description: str | None = None
+    type: str | None = None
+    start_mode: str | None = None
+    state: str | None = None
+    status: str | None = None
+    accept_stop: bool | None = None
+    accept_pause: bool | None = None
+    paged_pool_bytes: int | None = None
+    code_bytes: int | None = None
+    bss_bytes: int | None = None
+    init_bytes: int | None = None
+    link_date: str | None = None
+    """As printed; a hash in disguise for reproducible builds."""
+    link_time: str | None = None
+    """The same as local ISO 8601, where it can be read in one way."""
+    path: str | None = None
+    inf: str | None = None
+    signed: bool | None = None
+    manufacturer: str | None = None
+
+
+Named = dict[str, str]
+
+
+def read_drivers(text: str) -> Outcome[DriverRow]:
+    """All rows of one output, whatever its format."""
+    lines = lines_of(text)
+    outcome: Outcome[DriverRow] = Outcome()
+    if any(line.startswith('"') and '","' in line for line in lines[:200]):
+        rows = _csv(lines, outcome)
+    elif any(is_rule(line) for line in lines):
+        rows = _table(lines, outcome)
+    else:
+        rows = _list(lines)
+    calendar = Calendar(row.get("link_date", "") for row, _ in rows)
+    outcome.records = [_driver(row, calendar, truncated=truncated) for row, truncated in rows]
+    if not outcome.rows:
+        said = next((line.strip() for line in lines if failure_line(line)), None) or next(
+            (line.strip() for line in lines if line.strip()), ""
+        )
+        outcome.faults.append(Fault(place="line 1", message=f"no driver in what stands there: {said[:300]}"))
+    return outcome
+
+
+def _driver(row: Named, calendar: Calendar, *, truncated: bool) -> DriverRow:
+    numbers = {n: int(d) if (d := re.sub(r"\D", "", row[n])) else None for n in _NUMBERS if n in row}
+    flags = {n: {"true": True, "false": False}.get(row[n].casefold()) for n in _FLAGS if n in row}
+    texts = {n: v or None for n, v in row.items() if n not in (*_NUMBERS, *_FLAGS, "name")}
+    link_time = calendar.moment(row.get("link_date", ""))
+    return msgspec.convert(
+        {"name": row["name"], "display_name_truncated": truncated, "link_time": link_time, **texts, **numbers, **flags}, DriverRow
+    )
+
+
+def _layout(count: int, samples: list[list[str]]) -> tuple[str, ...] | None:
+    if count == len(_VERBOSE):
+        return _VERBOSE
+    if count != len(_SHORT):
+        return None
+    signed = samples and all(len(s) > 2 and s[2].casefold() in ("true", "false") for s in samples)
+    return _SIGNED if signed else _SHORT
+
+
+def _table(lines: list[str], outcome: Outcome[DriverRow]) -> list[tuple[Named, bool]]:
+    at = next(i for i, line in enumerate(lines) if is_rule(line))
+    columns = rule_columns(cells(lines[at]))
+    body = [(n, line) for n, line in enumerate(lines[at + 1 :], at + 2)]
+    layout = _layout(len(columns), [cut(line, columns) for _, line in body[:5]])
+    if layout is None:
+        outcome.faults.append(Fault(place=f"line {at + 1}", message=f"a table of {len(columns)} columns is not driverquery's"))
+        return []
+    rows: list[tuple[Named, bool]] = []
+    for index, (number, line) in enumerate(body):
+        if not line.strip() or not keeps_gaps(line, columns):
+            continue
+        if line.startswith("  "):
+            _spilled(rows, layout, line)
+            continue
+        following = body[index + 1][1] if index + 1 < len(body) else ""
+        if _was_cut(line, columns, following):
+            outcome.faults.append(Fault(place=f"line {number}", message=f"the row was cut: {line.strip()[:80]}"))
+            continue
+        values = dict(zip(layout, cut(line, columns), strict=True))
+        width = columns[1][1] - columns[1][0]
+        rows.append((values, len(cells(values["display_name"])) >= width if "display_name" in values else False))
+    return rows
+
+
+def _was_cut(line: str, columns: list[tuple[int, int]], following: str) -> bool:
+    """A row that ends in its padding before the last column starts: driverquery pads rows to their whole width."""
+    wide = cells(line)
+    return len(wide) < columns[-1][0] and wide.endswith(" ") and not following.startswith("  ")
+
+
+def _spilled(rows: list[tuple[Named, bool]], layout: tuple[str, ...], line: str) -> None:
+    """What a console wrapped: the last columns of the row above stand on a line of their own."""
+    values = re.split(r"\s{2,}", line.strip())
+    if not rows or len(values) > len(layout):
+        return
+    row, truncated = rows[-1]
+    empty = layout[len(layout) - len(values) :]
+    if all(not row.get(name) for name in empty):
+        rows[-1] = ({**row, **dict(zip(empty, values, strict=True))}, truncated)
+
+
+def _csv(lines: list[str], outcome: Outcome[DriverRow]) -> list[tuple[Named, bool]]:
+    records: list[tuple[int, list[str]]] = []
+    for number, line in enumerate(lines, 1):
+        if line.startswith('"'):
+            try:
+                records.append((number, next(csv.reader([line]))))
+            except (csv.Error, StopIteration):
+                outcome.faults.append(Fault(place=f"line {number}", message="not a CSV row"))
+    width = max(len(r) for _, r in records)
+    layout = _layout(width, [r for _, r in records[1:6]])
+    if layout is None:
+        outcome.faults.append(Fault(place=f"line {records[0][0]}", message=f"{width} columns are not driverquery's"))
+        return []
+    rows: list[tuple[Named, bool]] = []
+    for index, (number, record) in enumerate(records):
+        if index == 0 and not _is_row(record):
+            continue
+        if len(record) != width or not record[0]:
+            outcome.faults.append(Fault(place=f"line {number}", message=f"{len(record)} of {width} columns: the row was cut"))
+        else:
+            rows.append((dict(zip(layout, (v.strip() for v in record), strict=True)), False))
+    return rows
+
+
+def _is_row(record: list[str]) -> bool:
+    """Whether a first row is data (`/nh`): it has a date, a number or a path."""
+    return any(re.search(r"\d{1,4}[./-]\d{1,2}[./-]\d{1,4}|^[\d.,\s]+$|^[A-Za-z]:\\|^(?:TRUE|FALSE)$", v) for v in record[1:])
+
+
+def _list(lines: list[str]) -> list[tuple[Named, bool]]:
+    blocks: list[list[str]] = [[]]
+    for line in lines:
+        if line.strip():
+            blocks[-1].append(line)
+        elif blocks[-1]:
+            blocks.append([])
+    rows: list[tuple[Named, bool]] = []
+    for block in blocks:
+        column = value_column(block)
+        pairs = [p for line in block if column > 0 and (p := split_at_value(line, column)) is not None]
+        layout = _layout(len(pairs), [[p[1] for p in pairs]])
+        if layout and pairs[0][1]:
+            rows.append((dict(zip(layout, (p[1] for p in pairs), strict=True)), False))
+    return rows

@@ -1,0 +1,174 @@
+"""Security Center's products (root\\SecurityCenter2 and its forerunner) from JSON, lists, wmic CSV, to name, on or off, up to date or not.
+
+productState is three bytes PPSSUU: the first hex digit of SS is 1 for on and 0 for off (2 and 3 were seen for snoozed and expired);
+UU is 00 for definitions up to date and 10 for out of date. Anything else is not known. Servers have no Security Center.
+"""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import msgspec
+
+from auditor.probes.recorded.layout import lines_of
+from auditor.probes.recorded.outcome import Fault, Outcome, failed
+from auditor.probes.recorded.properties import read_blocks
+
+_KINDS = {"antivirus": "antivirus", "antivirusproduct": "antivirus", "firewall": "firewall", "firewallproduct": "firewall",
+          "antispyware": "antispyware", "antispywareproduct": "antispyware"}  # fmt: skip
+_MAX_DEPTH = 12
+
+
+class SecurityProduct(msgspec.Struct, frozen=True, kw_only=True):
+    """A product as Security Center registers it."""
+
+    name: str | None
+    enabled: bool | None = None
+    up_to_date: bool | None = None
+    product_state: int | None = None
+    product_state_hex: str | None = None
+    """Six hex digits, as 0x061100."""
+    kind: str | None = None
+    """antivirus, firewall or antispyware, where the source says it."""
+    path: str | None = None
+    guid: str | None = None
+    timestamp: str | None = None
+
+
+def product_state(state: int) -> tuple[bool | None, bool | None]:
+    """Whether a product is on, and whether its definitions are up to date."""
+    on, definitions = state >> 12 & 0xF, state & 0xFF
+    return {0: False, 1: True}.get(on), {0x00: True, 0x10: False}.get(definitions)
+
+
+def read_securitycenter(text: str) -> Outcome[SecurityProduct]:
+    """All products of a text, whatever its format."""
+    if text.lstrip().startswith(("{", "[")):
+        return _json(text)
+    lines = lines_of(text)
+    head = next((i for i, line in enumerate(lines) if "," in line and "displayname" in line.casefold()), None)
+    if head is not None:
+        return _csv(lines, head)
+    outcome: Outcome[SecurityProduct] = Outcome()
+    for block in read_blocks(text):
+        _add(outcome, block.values, None, f"line {block.line}")
+        if block.cut:
+            outcome.faults.append(Fault(place=f"line {block.cut[0]}", message=f"the listing was cut inside {block.cut[1]}"))
+    if not outcome.rows:
+        _bare_numbers(lines, outcome)
+    return outcome
+
+
+def _bare_numbers(lines: list[str], outcome: Outcome[SecurityProduct]) -> None:
+    """`name 397568` a line (a table), or the number alone."""
+    for number, line in enumerate(lines, 1):
+        match = re.fullmatch(r"\s*(?:(\S.{0,200}?)[\s,:=]+)?(\d{4,8}|0x[0-9a-fA-F]{4,8})\s*", line)
+        if match:
+            _add(outcome, {"displayName": match.group(1), "productState": match.group(2)}, None, f"line {number}")
+        elif line.strip() and not re.fullmatch(r"[\s=-]+|\s*displayName\s+productState\s*", line):
+            outcome.faults.append(Fault(place=f"line {number}", message=f"not a product of Security Center: {line.strip()[:120]}"))
+
+
+def _csv(lines: list[str], head: int) -> Outcome[SecurityProduct]:
+    outcome: Outcome[SecurityProduct] = Outcome()
+    names = next(csv.reader([lines[head]]))
+    for number, line in enumerate(lines[head + 1 :], head + 2):
+        if not line.strip():
+            continue
+        try:
+            values = next(csv.reader([line]))
+        except (csv.Error, StopIteration):
+            values = []
+        if len(values) != len(names):
+            outcome.faults.append(Fault(place=f"line {number}", message=f"{len(values)} of {len(names)} columns: the row was cut"))
+        else:
+            _add(outcome, dict(zip(names, values, strict=True)), None, f"line {number}")
+    return outcome
+
+
+def _json(text: str) -> Outcome[SecurityProduct]:
+    try:
+        document = msgspec.json.decode(text.encode("utf-8", errors="replace"))
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
+        return failed(f"not JSON: {error}")
+    outcome: Outcome[SecurityProduct] = Outcome()
+    for place, kind, item in _objects(document, "", None, 0):
+        _add(outcome, item, kind, place)
+    if not outcome.rows and document and not (isinstance(document, dict) and any(str(k).casefold() in _KINDS for k in document)):
+        outcome.faults.append(Fault(place="", message="no product of Security Center in the document"))
+    return outcome
+
+
+def _objects(node: Any, place: str, kind: str | None, depth: int) -> Iterator[tuple[str, str | None, Mapping[str, Any]]]:
+    """Every object that names a product, and whatever else stands in a list of products; with the kind that the lists say."""
+    if depth > _MAX_DEPTH:
+        return
+    if isinstance(node, list):
+        for number, item in enumerate(node):
+            if isinstance(item, dict) and not (_is_product(item) or (kind is not None and depth)):
+                yield from _objects(item, f"{place}[{number}]", kind, depth + 1)
+            elif isinstance(item, dict) or kind is not None:
+                yield f"{place}[{number}]", kind, item if isinstance(item, dict) else {}
+    elif isinstance(node, dict) and _is_product(node):
+        yield place, kind, node
+    elif isinstance(node, dict):
+        for key, value in node.items():
+            if isinstance(value, list | dict):
+                yield from _objects(value, f"{place}.{key}" if place else str(key), _KINDS.get(str(key).casefold(), kind), depth + 1)
+
+
+def _is_product(item: Mapping[str, Any]) -> bool:
+    return bool({"productstate", "displayname", "onaccessscanningenabled"} & {str(k).casefold() for k in item})
+
+
+def _add(outcome: Outcome[SecurityProduct], item: Mapping[str, Any], kind: str | None, place: str) -> None:
+    values = {str(k).casefold(): v for k, v in item.items()}
+    name, state = values.get("displayname"), _number(values.get("productstate"))
+    if not isinstance(name, str | None) or (name is None and state is None and "productstate" not in values):
+        outcome.faults.append(Fault(place=place, message="an object with neither displayName nor productState"))
+        return
+    kind = kind or _kind_of(values)
+    enabled, up_to_date = product_state(state) if state is not None else (None, None)
+    if state is None:
+        enabled, up_to_date = _flag(values.get("onaccessscanningenabled", values.get("enabled"))), _flag(values.get("productuptodate"))
+    outcome.records.append(
+        SecurityProduct(
+            name=name.strip() or None if name else None,
+            enabled=enabled,
+            up_to_date=up_to_date,
+            product_state=state,
+            product_state_hex=f"0x{state:06x}" if state is not None else None,
+            kind=kind,
+            path=_text(values.get("pathtosignedproductexe")),
+            guid=_text(values.get("instanceguid")),
+            timestamp=_text(values.get("timestamp")),
+        )
+    )
+
+
+def _kind_of(values: Mapping[str, Any]) -> str | None:
+    system = values.get("cimsystemproperties")
+    name = system.get("ClassName") if isinstance(system, dict) else values.get("__class")
+    return _KINDS.get(name.casefold()) if isinstance(name, str) else None
+
+
+def _number(value: Any) -> int | None:
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value if 0 <= value < 1 << 32 else None
+    text = str(value).strip() if isinstance(value, str) else ""
+    if re.fullmatch(r"\d{1,10}", text):
+        return int(text)
+    return int(text, 16) if re.fullmatch(r"0x[0-9a-fA-F]{1,8}", text) else None
+
+
+def _flag(value: Any) -> bool | None:
+    if isinstance(value, bool):
+        return value
+    return {"true": True, "false": False}.get(str(value).strip().casefold())
+
+
+def _text(value: Any) -> str | None:
+    return value.strip() or None if isinstance(value, str) else None

@@ -1,0 +1,159 @@
+"""What `sc query`, `sc queryex` and `sc qc` print, in any language, to services. Codes decide, not their words.
+
+`sc` prints a number before each word (`4  RUNNING`); labels are translated in some languages, so the order of lines decides there.
+"""
+
+from __future__ import annotations
+
+import re
+
+import msgspec
+
+from auditor.probes.recorded.layout import lines_of
+from auditor.probes.recorded.outcome import Fault, Outcome
+
+STATES = {1: "Stopped", 2: "Start Pending", 3: "Stop Pending", 4: "Running", 5: "Continue Pending", 6: "Pause Pending", 7: "Paused"}
+START_MODES = {0: "Boot", 1: "System", 2: "Auto", 3: "Manual", 4: "Disabled"}
+_TYPES = {
+    0x1: "Kernel Driver", 0x2: "File System Driver", 0x4: "Adapter", 0x8: "Recognizer Driver", 0x10: "Own Process", 0x20: "Share Process",
+    0x50: "User Own Process", 0x60: "User Share Process", 0xD0: "User Own Process", 0xE0: "User Share Process",
+}  # fmt: skip
+_ERROR_CONTROLS = {0: "Ignore", 1: "Normal", 2: "Severe", 3: "Critical"}
+_NAME = re.compile(r"(\S[^:]{0,60}?)\s*:\s?(.*)")
+_FIELD = re.compile(r"\s+(\S[^:]{0,60}?)\s*:\s?(.*)|\s+:\s?(.*)")
+_FAILURE = re.compile(r"\s*\[SC\].*?\b(\d{1,5})\s*:?\s*\.?")
+_FLAGS = re.compile(r"\s+\(([^)]*)\)\s*")
+_QC = ("type", "start", "error", "path", "group", "tag", "display", "depends", "account")
+
+
+class ServiceRow(msgspec.Struct, frozen=True, kw_only=True):
+    """A service or driver of the service manager."""
+
+    name: str
+    display_name: str | None = None
+    type: str | None = None
+    """Own Process, Share Process, Kernel Driver, ..., in WMI's words."""
+    type_code: int | None = None
+    state: str | None = None
+    """Running, Stopped, ..., in WMI's words."""
+    state_code: int | None = None
+    accepts: tuple[str, ...] | None = None
+    """Controls that it accepts, as printed."""
+    start_mode: str | None = None
+    """Boot, System, Auto, Manual or Disabled."""
+    delayed: bool | None = None
+    error_control: str | None = None
+    exit_code: int | None = None
+    service_exit_code: int | None = None
+    pid: int | None = None
+    path: str | None = None
+    """Command line of its program."""
+    group: str | None = None
+    tag: int | None = None
+    depends_on: tuple[str, ...] | None = None
+    account: str | None = None
+    """As whom it runs."""
+
+
+def looks_like_sc(text: str) -> bool:
+    """Whether a text has a block that sc prints: a name's line with numbered fields below it, or its word of failure."""
+    return bool(
+        re.search(r"^\S[^:\n]{0,60}:[^\n]*\n(?:\S[^:\n]{0,60}:[^\n]*\n)?\s+[^:\n]{1,60}:\s*[0-9a-fA-F]+\s", text[:65536], re.MULTILINE)
+    ) or ("[SC]" in text[:65536])
+
+
+def read_sc(text: str) -> Outcome[ServiceRow]:
+    """All services; a service that could not be opened is a fault with its code. Query and configuration of one service are merged."""
+    outcome: Outcome[ServiceRow] = Outcome()
+    merged: dict[str, ServiceRow] = {}
+    head: list[str] = []
+    fields: list[tuple[str, str]] = []
+    for number, line in enumerate([*lines_of(text.replace("\t", "        ")), ""], 1):
+        failure = _FAILURE.fullmatch(line)
+        field = _FIELD.fullmatch(line)
+        if failure and int(failure.group(1)):
+            outcome.faults.append(Fault(place=f"line {number}", message=line.strip()))
+        elif field and head:
+            fields.append((field.group(1) or "", (field.group(2) if field.group(1) else field.group(3)) or ""))
+        elif (flags := _FLAGS.fullmatch(line)) and fields:
+            fields.append(("", f"({flags.group(1)})"))
+        else:
+            if fields:
+                _keep(outcome, merged, _row(head, fields))
+                head, fields = [], []
+            name = _NAME.fullmatch(line)
+            head = [*head, name.group(2).strip()][-2:] if name and name.group(2).strip() else []
+    outcome.records = list(merged.values())
+    return outcome
+
+
+def _keep(outcome: Outcome[ServiceRow], merged: dict[str, ServiceRow], row: ServiceRow) -> None:
+    key = row.name.casefold()
+    if key not in merged:
+        merged[key] = row
+        return
+    outcome.merged += 1
+    before = msgspec.structs.asdict(merged[key])
+    merged[key] = ServiceRow(**{n: v if v is not None else before[n] for n, v in msgspec.structs.asdict(row).items()})
+
+
+def _row(head: list[str], fields: list[tuple[str, str]]) -> ServiceRow:
+    """The service of one block: one of `sc qc` has its program's path in the fourth field, one of `sc query` a state in the second."""
+    is_query = len(fields) < 4 or bool(re.match(r"\d+\s+\(0x|\(", fields[2][1].strip())) or fields[3][1].strip()[:1].isdigit()
+    values = _query(fields) if is_query else _configuration(fields)
+    display = head[1] if len(head) > 1 else None
+    return ServiceRow(name=head[0], **{"display_name": display, **values})  # type: ignore[arg-type]
+
+
+def _code(text: str, base: int = 10) -> int | None:
+    match = re.match(r"(?:0x)?([0-9a-fA-F]{1,8})\b", text.strip())
+    if not match or (base == 10 and not match.group(1).isdigit()):
+        return None
+    return int(match.group(1), base)
+
+
+def _query(fields: list[tuple[str, str]]) -> dict[str, object]:
+    numbers = [v for label, v in fields if label]
+    flags = next((v for label, v in fields if not label and v.startswith("(")), None)
+    kind = _code(numbers[0], 16) if numbers else None
+    state = _code(numbers[1]) if len(numbers) > 1 else None
+    pid = next((_code(v) for label, v in fields if label == "PID"), None)
+    return {
+        "type": _TYPES.get(kind) if kind is not None else None,
+        "type_code": kind,
+        "state": STATES.get(state) if state is not None else None,
+        "state_code": state,
+        "accepts": tuple(w.strip() for w in flags.strip("()").split(",") if w.strip()) if flags else None,
+        "exit_code": _code(numbers[2]) if len(numbers) > 2 else None,
+        "service_exit_code": _code(numbers[3]) if len(numbers) > 3 else None,
+        "pid": pid if pid is not None else _code(numbers[6]) if len(numbers) > 6 else None,
+    }
+
+
+def _configuration(fields: list[tuple[str, str]]) -> dict[str, object]:
+    """The fields of `sc qc` in their order; lines without a label go on with the dependencies."""
+    labelled: list[list[str]] = []
+    for label, value in fields:
+        if label:
+            labelled.append([value.strip()])
+        elif labelled:
+            labelled[-1].append(value.strip())
+    values = dict(zip(_QC, labelled, strict=False))
+    start = _code(values["start"][0])
+    kind = _code(values["type"][0], 16)
+    error = _code(values["error"][0]) if "error" in values else None
+    result: dict[str, object] = {
+        "type": _TYPES.get(kind) if kind is not None else None,
+        "type_code": kind,
+        "start_mode": START_MODES.get(start) if start is not None else None,
+        "delayed": "(" in values["start"][0] if start == 2 else None,
+        "error_control": _ERROR_CONTROLS.get(error) if error is not None else None,
+        "path": values["path"][0] or None,
+        "group": (values.get("group") or [""])[0] or None,
+        "tag": _code((values.get("tag") or [""])[0]),
+        "depends_on": tuple(v for v in values.get("depends", []) if v) if "depends" in values else None,
+        "account": (values.get("account") or [""])[0] or None,
+    }
+    if display := (values.get("display") or [""])[0]:
+        result["display_name"] = display
+    return result
