@@ -25,6 +25,7 @@ VERBS: Mapping[str, tuple[str, str]] = {
     "matrix": ("auditor.cli.matrix", "List, show, lint and test rules and product signatures."),
     "lab": ("auditor.cli.lab", "Serve a simulated fleet that speaks real WinRM on loopback."),
     "crash": ("auditor.cli.crash", "Tell crashes from kernel dumps and WinDbg texts, offline."),
+    "decode": ("auditor.cli.decode", "Read outputs that you already have: tasks, commands, registry, drivers, ..."),
     "probe": ("auditor.cli.probe", "Print the script that a host would run, for review."),
 }
 

@@ -204,3 +204,23 @@ def test_a_reader_that_closes_the_pipe_is_no_error(tmp_path: Path) -> None:
     done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False, cwd=ROOT, timeout=60)
     assert done.stdout.startswith("<!DOCTYPE html>")
     assert done.stderr == ""
+
+
+def test_command_lines_are_decoded(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "lines.txt"
+    file.write_text("robocopy D:\\data \\\\SRVA\\D$\\data /MIR\n")
+    assert run(["decode", "commands", str(file), "--format", "json"]) == 0
+    document = json.loads(capsys.readouterr().out)
+    assert document["records"][0]["destination"]["host"] == "SRVA"
+    assert run(["decode", "commands", str(file)]) == 0
+    assert "1 rows: 1 records" in capsys.readouterr().out
+    assert run(["decode", "commands", str(file), str(tmp_path / "none")]) == 3
+    assert "No such file" in capsys.readouterr().out
+    assert run(["decode", "commands", str(tmp_path / "none")]) == 1
+    assert run(["decode", "comands", str(file)]) == 64
+
+
+def test_what_is_no_crash_is_an_error_with_the_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "note.txt").write_text("nothing fell here\n")
+    assert run(["crash", str(tmp_path / "note.txt"), "--format", "json"]) == 1
+    assert json.loads(capsys.readouterr().out)["errors"][0]["file"].endswith("note.txt")
