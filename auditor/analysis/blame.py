@@ -58,7 +58,7 @@ class Ranking:
         if driver is not None:
             return driver.name
         claimed = self.evidence.claimed_image
-        if claimed and stem(claimed) == stem(module):
+        if claimed and (stem(claimed) == stem(module) or claimed.rpartition(".")[0].casefold() == module.casefold()):
             return claimed
         known = self.knowledge.modules.get(stem(module))
         dot = known.file.rfind(".") if known else -1

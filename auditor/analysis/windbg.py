@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from auditor.analysis.cause import judge
 from auditor.analysis.evidence import DriverMap, frame_of
 from auditor.analysis.windbg_draft import Draft
-from auditor.analysis.windbg_evidence import is_user_mode, read_evidence
+from auditor.analysis.windbg_evidence import read_evidence, stop_code
 from auditor.analysis.windbg_lines import cleaned
 from auditor.analysis.windbg_names import Names, read_names
 from auditor.analysis.windbg_parse import iso_date
@@ -38,36 +38,79 @@ _LOOK_BACK = 4
 def read_text(lines: Iterable[str], *, file: str, knowledge: CrashKnowledge, member: str | None = None) -> Iterator[Crash]:
     """The crashes in a text, in its order. Nothing is kept of the text; at most MAX_CRASHES are told."""
     reader = TextReader(knowledge.names)
-    waiting: list[Draft] = []
+    pieces = Pieces()
     told = 0
     for number_, line in cleaned(lines):
         reader.feed(number_, line)
         if reader.done:
-            _gather(waiting, reader)
-            while len(waiting) > _LOOK_BACK:
-                yield _crash(waiting.pop(0), file, member, knowledge)
+            pieces.take(reader.done)
+            for draft in pieces.ready():
+                yield _crash(draft, file, member, knowledge)
                 told += 1
                 if told >= MAX_CRASHES:
                     return
     reader.finish()
-    _gather(waiting, reader)
-    for draft in waiting:
+    pieces.take(reader.done)
+    for draft in pieces.all():
         yield _crash(draft, file, member, knowledge)
 
 
-def _gather(waiting: list[Draft], reader: TextReader) -> None:
-    """Add finished drafts: a piece that tells of a crash again is put into it, one that tells of none is dropped."""
-    for draft in reader.done:
-        same = next((known for known in reversed(waiting) if known.same_crash(draft)), None)
+class Pieces:
+    """Puts the pieces of a text together: each is a crash, tells of a crash again, or adds to the one before or after it."""
+
+    def __init__(self) -> None:
+        self._waiting: list[Draft] = []
+        self._before: Draft | None = None
+        """Pieces that belong to the next crash."""
+
+    def take(self, drafts: list[Draft]) -> None:
+        """Finished pieces in the order of the text; the list is emptied."""
+        for draft in drafts:
+            if draft.is_crash and not (draft.code is None and self._fits_last(draft)):
+                self._crash(draft)
+            elif self._waiting and not draft.leads_on and not self._waiting[-1].contradicts(draft):
+                self._waiting[-1].absorb(draft)
+            elif self._before is None or self._before.contradicts(draft):
+                self._before = draft
+            else:
+                self._before.absorb(draft)
+            self._promote()
+        drafts.clear()
+
+    def _promote(self) -> None:
+        """Pieces that are no crash one by one may be one together."""
+        if self._before is not None and self._before.is_crash:
+            draft, self._before = self._before, None
+            self._crash(draft)
+
+    def _fits_last(self, draft: Draft) -> bool:
+        """Whether a piece without stop code goes on with the crash before it."""
+        last = self._waiting[-1] if self._waiting else None
+        return last is not None and not last.closed and not last.contradicts(draft)
+
+    def _crash(self, draft: Draft) -> None:
+        same = next((known for known in reversed(self._waiting) if known.same_crash(draft)), None)
         if same is not None:
             same.absorb(draft)
-        elif draft.is_crash:
-            waiting.append(draft)
-    reader.done.clear()
+            return
+        if self._before is not None and not self._before.contradicts(draft):
+            draft.absorb(self._before)
+        self._before = None
+        self._waiting.append(draft)
+
+    def ready(self) -> Iterator[Draft]:
+        """Crashes that no further piece is held against."""
+        while len(self._waiting) > _LOOK_BACK:
+            yield self._waiting.pop(0)
+
+    def all(self) -> list[Draft]:
+        """What is left at the end."""
+        return self._waiting
 
 
 def _crash(draft: Draft, file: str, member: str | None, knowledge: CrashKnowledge) -> Crash:
-    names = read_names(draft)
+    names = read_names(draft, knowledge)
+    code, code_note = stop_code(draft, knowledge)
     drivers, unloaded = _modules(draft)
     evidence = read_evidence(draft, names, drivers or (), knowledge)
     suspects, cause_class, reasons, doubts = judge(evidence, knowledge)
@@ -75,13 +118,13 @@ def _crash(draft: Draft, file: str, member: str | None, knowledge: CrashKnowledg
     if stamp is None and names.image:
         listed = DriverMap(drivers or ()).named(names.image)
         stamp = int(listed.timestamp, 16) if listed and listed.timestamp else None
-    notes = [*names.notes, *doubts]
+    notes = [*names.notes, *([code_note] if code_note else []), *doubts]
     if draft.session[1] and not draft.session[0] and not draft.fields.get("TARGET_TIME"):
         notes.append(f"the debugger gives the time as {draft.session[1]} without saying in which time zone")
     fault = evidence.fault
     return Crash(
-        source=CrashSource(file=file, member=member, kind="analyze_text", line=draft.line, complete=draft.closed and draft.named),
-        bugcheck=_bugcheck(draft, knowledge, user_mode=is_user_mode(draft)),
+        source=CrashSource(file=file, member=member, kind="analyze_text", line=draft.line, complete=draft.ended and draft.named),
+        bugcheck=_bugcheck(draft, code, knowledge),
         module=names.module,
         image=names.image,
         offset=hex_text(fault.offset) if fault is not None and fault.offset is not None else None,
@@ -101,12 +144,11 @@ def _crash(draft: Draft, file: str, member: str | None, knowledge: CrashKnowledg
         cause_class=cause_class,
         class_reasons=reasons,
         notes=tuple(notes),
-        missing=_missing(draft, names),
+        missing=_missing(draft, names, code),
     )
 
 
-def _bugcheck(draft: Draft, knowledge: CrashKnowledge, *, user_mode: bool) -> Bugcheck:
-    code = None if user_mode else draft.code
+def _bugcheck(draft: Draft, code: int | None, knowledge: CrashKnowledge) -> Bugcheck:
     if code is None:
         return Bugcheck()
     base = base_code(code)
@@ -156,11 +198,11 @@ def _modules(draft: Draft) -> tuple[tuple[LoadedDriver, ...] | None, tuple[Unloa
     return tuple(loaded) or None, tuple(unloaded) or None
 
 
-def _missing(draft: Draft, names: Names) -> tuple[str, ...]:
+def _missing(draft: Draft, names: Names, code: int | None) -> tuple[str, ...]:
     """What a whole analysis would state and this text does not."""
     stated = {
-        "stop code": draft.code is not None or is_user_mode(draft),
-        "parameters": is_user_mode(draft) or all(value is not None for value in draft.best_parameters()),
+        "stop code": code is not None or draft.of_program,
+        "parameters": draft.of_program or all(value is not None for value in draft.best_parameters()),
         "module": names.module is not None or names.image is not None,
         "process": names.process is not None,
         "bucket": names.bucket is not None,

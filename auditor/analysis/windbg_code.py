@@ -14,7 +14,7 @@ from auditor.analysis.windbg_parse import Frame, Instruction, frame, instruction
 
 _REGISTER = re.compile(r"\b(?:eip|rip|pc)=([0-9a-fA-F]{8}(?:[0-9a-fA-F]{8})?)\b")
 _LABEL = re.compile(r"[A-Za-z_]\S{0,600}:$")
-_DIFFERENCE = re.compile(r"\[ ?((?:[0-9a-f]{2} ?){1,16}):((?:[0-9a-f]{2} ?){1,16})\]?")
+_DIFFERENCE = re.compile(r"\[ ((?:[0-9a-f]{2} ?){1,16}):((?:[0-9a-f]{2} ?){1,16})\]?")
 _PAGE_ADDRESS = r"[0-9a-fA-F]{5}(?:[0-9a-fA-F]{3}`?[0-9a-fA-F]{5})?000"
 _MODULE = re.compile(rf"({_PAGE_ADDRESS})\s+({_PAGE_ADDRESS})\s+(\S{{1,80}})\s*(.*)")
 _STAMP = re.compile(r"\(([0-9a-fA-F]{8})\)\s*$|^Timestamp:.*?\b([0-9a-fA-F]{8})\s*$")

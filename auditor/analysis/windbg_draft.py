@@ -15,7 +15,9 @@ MAX_DIFFERENCES = 256
 _BARE_CODE = re.compile(r"(?:0x)?([0-9a-fA-F]{1,8})(?![0-9a-zA-Z])")
 _BARE_NUMBER = re.compile(r"(?:0x)?([0-9a-fA-F]{1,16})(?![0-9a-zA-Z])")
 _CODE_AND_FIRST = re.compile(r"(?:X64_|ARM64_|ARM_|IA64_)?0x([0-9a-fA-F]{1,8})(?:_([0-9a-fA-F]{1,8})(?=_|$|\s))?")
+_APPLICATION = re.compile(r"APPLICATION_|_c0000005_|INVALID_POINTER|NULL_POINTER|CLR_EXCEPTION|HEAP_CORRUPTION|BREAKPOINT", re.IGNORECASE)
 IDENTITY = ("FAILURE_BUCKET_ID", "BUCKET_ID", "PROCESS_NAME", "IMAGE_NAME", "MODULE_NAME", "DEBUG_FLR_IMAGE_TIMESTAMP", "SYMBOL_NAME")
+"""Fields that tell crashes apart."""
 
 
 class Module(msgspec.Struct):
@@ -79,6 +81,9 @@ class Draft:
         self.wrong_symbols = False
         self.dots_lost = False
         self.closed = False
+        """Whether the analysis just ended, so that what follows belongs to it only if something ties both."""
+        self.ended = False
+        """Whether an end of the analysis was seen."""
         self._settled: tuple[int | None, tuple[int | None, ...]] | None = None
 
     def settle(self) -> None:
@@ -88,7 +93,10 @@ class Draft:
 
     @property
     def code(self) -> int | None:
-        """The stop code by the best statement: header, fields of newer debuggers, announcement, bucket string, bucket, stack."""
+        """The stop code by the best statement: header, fields of newer debuggers, announcement, bucket string, bucket.
+
+        What the stack shows as argument of KeBugCheckEx is not one of them: Windows may report another code (see `stack_code`).
+        """
         if self._settled is not None:
             return self._settled[0]
         if self.header is not None:
@@ -100,7 +108,7 @@ class Draft:
             match = _CODE_AND_FIRST.match(self.fields.get(key, ""))
             if match:
                 return int(match.group(1), 16)
-        return self.stack_code()[0]
+        return None
 
     def _field_code(self, key: str) -> int | None:
         match = _BARE_CODE.match(self.fields[key]) if key in self.fields else None
@@ -151,30 +159,82 @@ class Draft:
     @property
     def is_crash(self) -> bool:
         """Whether this is enough to be called a crash: a stop code, or an exception with its place."""
-        if self.code is not None:
+        if self.code is not None or (self.stack_code()[0] is not None and self.named):
             return True
         exception = self.exception_code is not None or self.exception is not None or "EXCEPTION_CODE" in self.fields
         return exception and (self.fault is not None or self.exception is not None or self.named)
+
+    @property
+    def empty(self) -> bool:
+        """Whether nothing was stated yet."""
+        places = (
+            self.line,
+            self.system_line,
+            self.session[1],
+            self.fault,
+            self.follow_up,
+            self.exception,
+            self.registers,
+            self.exception_code,
+        )
+        return all(value is None for value in places) and not self.stacks and not self.modules and not self.differences
+
+    @property
+    def leads_on(self) -> bool:
+        """Whether this is what a debugger prints before an analysis, so that it belongs to the crash that follows."""
+        return self.system_line is not None or self.product_line is not None or self.session != (None, None) or self.uptime is not None
+
+    @property
+    def of_program(self) -> bool:
+        """Whether this is a program's crash: no stop code, and a sign of user mode."""
+        if self.code is not None or self.stack_code()[0] is not None:
+            return False
+        text, bucket = self.fields.get("BUGCHECK_STR", ""), self.fields.get("FAILURE_BUCKET_ID", "")
+        if self.user_prompt or text.startswith("APPLICATION_FAULT") or self.fields.get("ANALYSIS_SOURCE") == "UM":
+            return True
+        frames = [frame for stack in self.stacks for frame in stack.frames]
+        kernel = self.kernel_prompt or any(frame.module == "nt" for frame in frames)
+        return not kernel and bool(frames or _APPLICATION.search(bucket)) and self.is_crash
 
     def conflicts(self, key: str, value: str) -> bool:
         """Whether a field that tells crashes apart is stated again with another value."""
         known = self.fields.get(key)
         if known is None or known == value or known.startswith(value) or value.startswith(known):
             return False
-        return key in ("FAILURE_BUCKET_ID", "BUGCHECK_STR") or (self.closed and key in IDENTITY)
+        return key == "BUGCHECK_STR" or key in IDENTITY
 
-    def same_crash(self, later: Draft) -> bool:
-        """Whether a later piece of the text tells of this crash again: nothing contradicts, and something ties both."""
+    def contradicts(self, later: Draft) -> bool:
+        """Whether two pieces can't tell of one crash: another code, parameter, or name."""
         mine, theirs = self.code, later.code
         if mine is not None and theirs is not None and base_code(mine) != base_code(theirs):
+            return True
+        if (mine is not None and theirs is None and later.of_program) or (theirs is not None and mine is None and self.of_program):
+            return True
+        pairs = zip(self.best_parameters(), later.best_parameters(), strict=True)
+        if any(a is not None and b is not None and a != b for a, b in pairs):
+            return True
+        if None not in (self.session[1], later.session[1]) and self.session != later.session:
+            return True
+        return any(self.fields[key] != later.fields[key] for key in IDENTITY if key in self.fields and key in later.fields)
+
+    def same_crash(self, later: Draft) -> bool:
+        """Whether a later piece that is a crash by itself tells of this one again: nothing contradicts, and something ties both."""
+        if self.contradicts(later):
             return False
-        pairs = [(a, b) for a, b in zip(self.best_parameters(), later.best_parameters(), strict=True) if a is not None and b is not None]
-        if any(a != b for a, b in pairs):
-            return False
-        if any(self.fields[key] != later.fields[key] for key in IDENTITY if key in self.fields and key in later.fields):
-            return False
-        tied = any(a for a, _ in pairs) or any(key in self.fields and key in later.fields for key in IDENTITY)
-        return tied or later.header is None or not self.named
+        if any(key in self.fields and key in later.fields for key in IDENTITY):
+            return True
+        if any(a and a == b for a, b in zip(self.best_parameters(), later.best_parameters(), strict=True)):
+            return True
+        if self._addresses() & later._addresses():
+            return True
+        announced_only = self.header is None and not self.named and self.code is not None
+        return (later.header is None and not self.closed) or (announced_only and later.code is not None)
+
+    def _addresses(self) -> set[int]:
+        """Addresses and exception codes by which pieces of one crash know each other."""
+        places = [place.address for place in (self.fault, self.exception) if place is not None]
+        values = [*self.best_parameters()[1:], *places, self.registers]
+        return {value for value in values if value is not None and value > 0xFFFF}
 
     def absorb(self, later: Draft) -> None:
         """Take from a later piece what this one has not stated."""
@@ -197,6 +257,7 @@ class Draft:
                 setattr(self, name, getattr(later, name))
         if self.session == (None, None):
             self.session = later.session
-        for name in ("user_prompt", "kernel_prompt", "wrong_symbols", "dots_lost", "closed"):
+        self.closed = later.closed if later.fields or later.header is not None else self.closed
+        for name in ("user_prompt", "kernel_prompt", "wrong_symbols", "dots_lost", "ended"):
             setattr(self, name, getattr(self, name) or getattr(later, name))
         self.settle()

@@ -20,32 +20,36 @@ _STARTERS = (
     "RtlpBreakWithStatusInstruction",
     "DbgBreakPointWithStatus",
 )
-_CODE = re.compile(r"(?:0x)?[0-9a-fA-F]{1,8}(?![0-9A-Za-z])")
-_APPLICATION = re.compile(
-    r"APPLICATION_|_c0000005_|INVALID_POINTER|STACK_OVERFLOW|BREAKPOINT|HEAP_CORRUPTION|NULL_POINTER|CLR_EXCEPTION", re.IGNORECASE
-)
+_TRAPS = ("KiPageFault", "KiTrap0E")
+_IRQL, _DRIVER_IRQL = 0xA, 0xD1
 _WRONG_SYMBOLS = ("WRONG_SYMBOLS", "wrong.symbols", "wrong_symbols", "ADDITIONAL_DEBUG_TEXT")
 
 
-def is_user_mode(draft: Draft) -> bool:
-    """Whether the text tells of a program's crash: no stop code, and a sign of user mode."""
-    if draft.header is not None or draft.announced is not None or "BUGCHECK_CODE" in draft.fields:
-        return False
-    text = draft.fields.get("BUGCHECK_STR", "")
-    if _CODE.match(text) or draft.stack_code()[0] is not None:
-        return False
-    if draft.user_prompt or text.startswith("APPLICATION_FAULT") or draft.fields.get("ANALYSIS_SOURCE") == "UM":
-        return True
-    bucket = draft.fields.get("FAILURE_BUCKET_ID", "")
-    frames = [frame for stack in draft.stacks for frame in stack.frames]
-    kernel = any(frame.module == "nt" for frame in frames) or draft.kernel_prompt
-    return draft.code is None and not kernel and bool(frames or _APPLICATION.search(bucket))
+def stop_code(draft: Draft, knowledge: CrashKnowledge) -> tuple[int | None, str]:
+    """The stop code, and a note where it comes from the stack alone.
+
+    There Windows shows 0xa for every page fault at a raised IRQL; it reports 0xd1 where the instruction lies in a driver.
+    """
+    if draft.of_program:
+        return None, ""
+    if draft.code is not None:
+        return draft.code, ""
+    code = draft.stack_code()[0]
+    if code is None:
+        return None, ""
+    stack = _best_stack(draft)
+    frames = [frame for frame in stack.frames if frame.module] if stack else []
+    trap = next((index for index, frame in enumerate(frames) if frame.function in _TRAPS), None)
+    below = frames[trap + 1].module if trap is not None and trap + 1 < len(frames) else None
+    if code == _IRQL and below and knowledge.kind(below) != "kernel":
+        return _DRIVER_IRQL, "the stop code stands on the stack only, as 0xa, which Windows reports as 0xd1 where a driver is at fault"
+    return code, "the stop code stands on the stack only"
 
 
 def read_evidence(draft: Draft, names: Names, drivers: tuple[LoadedDriver, ...], knowledge: CrashKnowledge) -> Evidence:
     """What a text says about the cause."""
-    user_mode = is_user_mode(draft)
-    code = None if user_mode else draft.code
+    user_mode = draft.of_program
+    code = stop_code(draft, knowledge)[0]
     base = base_code(code) if code is not None else None
     parameters = draft.best_parameters()
 

@@ -22,6 +22,8 @@ _TAG = re.compile(
     r"<(/?)(br|p|pre|code|div|span|b|i|u|em|strong|font|tt|li|ul|ol|tr|td|th|table|a|blockquote|h[1-6]|kbd|samp)(?:\s[^<>]{0,300})?/?>",
     re.IGNORECASE,
 )
+_PREFIX = re.compile(r"(?:\[\d{1,2}:\d{2}(?::\d{2})?(?:[.,]\d{1,9})?\]|\d{1,5}[:.)|])(?:\s+|$)(?!kd>)")
+"""A line number or a time of day that a pager, a forum or a logger put before the line."""
 _BREAKS = ("br", "p", "div", "li", "tr", "pre")
 
 
@@ -34,7 +36,11 @@ def clean(line: str) -> str:
         line = line.replace("\\_", "_").replace("\\*", "*").replace("\\[", "[").replace("\\]", "]")
     if "**" in line:
         line = line.replace("**", "")
-    return line.strip(_DRESS) if line[-1:] in _DRESS else line.lstrip(_DRESS)
+    line = line.strip(_DRESS)
+    if line[:1].isdigit() or line[:1] == "[":
+        prefix = _PREFIX.match(line)
+        return line[prefix.end() :] if prefix else line
+    return line
 
 
 def cleaned(lines: Iterable[str]) -> Iterator[tuple[int, str]]:

@@ -8,6 +8,7 @@ import msgspec
 
 from auditor.analysis.windbg_draft import Draft
 from auditor.analysis.windbg_parse import symbol
+from auditor.model.crash_knowledge import CrashKnowledge
 
 _LOST_DOT = re.compile(r"(.{1,60}?)(sys|dll|exe|drv)", re.IGNORECASE)
 _IMAGE = re.compile(r"[^\s<>|*?\"]{1,80}")
@@ -27,23 +28,20 @@ class Names(msgspec.Struct, frozen=True, kw_only=True):
     notes: tuple[str, ...]
 
 
-def read_names(draft: Draft) -> Names:
+def read_names(draft: Draft, knowledge: CrashKnowledge) -> Names:
     """The names in a draft; None for what is not stated."""
     fields = draft.fields
     notes: list[str] = []
     stated_symbol = fields.get("SYMBOL_NAME") or fields.get("PROBABLY_SYMBOL") or None
     module = _module(fields, stated_symbol)
-    image = _image(fields.get("IMAGE_NAME") or fields.get("PROBABLY_IMAGE"))
-    restored = _restore(image) if image and module and image.casefold() != module.casefold() else None
-    dots_lost = draft.dots_lost
-    if image and restored and module and restored.rpartition(".")[0].casefold() == module.casefold():
-        notes.append(f"the image is written {image}: the text lost its dots")
-        image, dots_lost = restored, True
-    process = _process(fields.get("PROCESS_NAME"))
-    program = _restore(process) if process and dots_lost else None
-    if process and program and program.casefold().endswith(".exe"):
-        notes.append(f"the process is written {process}: the text lost its dots")
-        process = program
+    written = _image(fields.get("IMAGE_NAME") or fields.get("PROBABLY_IMAGE"))
+    image = _restored_image(written, module, knowledge) or written
+    if image != written:
+        notes.append(f"the image is written {written}: the text lost its dots")
+    program = _process(fields.get("PROCESS_NAME"))
+    process = _restored_program(program, knowledge, dots_lost=draft.dots_lost or image != written) or program
+    if process != program:
+        notes.append(f"the process is written {program}: the text lost its dots")
     stamp = _STAMP.match(fields.get("DEBUG_FLR_IMAGE_TIMESTAMP", ""))
     return Names(
         module=module,
@@ -54,6 +52,23 @@ def read_names(draft: Draft) -> Names:
         timestamp=int(stamp.group(1), 16) if stamp else None,
         notes=tuple(notes),
     )
+
+
+def _restored_image(written: str | None, module: str | None, knowledge: CrashKnowledge) -> str | None:
+    """`RapDrvsys` as `RapDrv.sys`: the module's name and three letters, or the name of a file of Windows without its dot."""
+    if not written or "." in written:
+        return None
+    if module and written.casefold().startswith(module.casefold()) and len(written) == len(module) + 3 and written[-3:].isalpha():
+        return f"{written[:-3]}.{written[-3:]}"
+    match = _LOST_DOT.fullmatch(written)
+    return f"{match.group(1)}.{match.group(2)}" if match and knowledge.kind(match.group(1)) is not None else None
+
+
+def _restored_program(written: str | None, knowledge: CrashKnowledge, *, dots_lost: bool) -> str | None:
+    match = _LOST_DOT.fullmatch(written) if written and "." not in written else None
+    if match is None or match.group(2).casefold() != "exe" or not (dots_lost or knowledge.kind(match.group(1)) == "user"):
+        return None
+    return f"{match.group(1)}.{match.group(2)}"
 
 
 def _module(fields: dict[str, str], stated_symbol: str | None) -> str | None:
@@ -69,12 +84,6 @@ def _module(fields: dict[str, str], stated_symbol: str | None) -> str | None:
 def _image(value: str | None) -> str | None:
     match = _IMAGE.match(value) if value else None
     return match.group() if match else None
-
-
-def _restore(name: str) -> str | None:
-    """`RapDrvsys` as `RapDrv.sys`: a name without any dot that ends like an image."""
-    match = _LOST_DOT.fullmatch(name) if "." not in name else None
-    return f"{match.group(1)}.{match.group(2)}" if match else None
 
 
 def _process(value: str | None) -> str | None:

@@ -93,13 +93,17 @@ class TextReader:
         return draft
 
     def finish(self) -> None:
-        """End the crash that is being read."""
-        if self._current is not None:
-            self._current.settle()
-            self.done.append(self._current)
-        self._current = None
+        """End the piece that is being read, and forget where in it the text was."""
+        self._part()
         self._pending = self._key = None
         self._code = CodeReader()
+
+    def _part(self) -> None:
+        """Begin a new piece: whether it tells of the same crash is decided when both are known."""
+        if self._current is not None and not self._current.empty:
+            self._current.settle()
+            self.done.append(self._current)
+            self._current = None
 
     def feed(self, number_: int, line: str) -> None:
         """One cleaned line."""
@@ -165,8 +169,8 @@ class TextReader:
     def _prompt(self, line: str) -> None:
         self._code.close()
         kernel = "kd>" in line[:16]
-        if "!analyze" in line and self._current is not None and self._current.named:
-            self._current.closed = True
+        if "!analyze" in line:
+            self.finish()
         if kernel:
             self.draft.kernel_prompt = True
         else:
@@ -265,8 +269,8 @@ class TextReader:
 
     def _on_followup(self, _line: str) -> None:
         if self._current is not None:
-            self._current.closed = True
-        self._code.close()
+            self._current.closed = self._current.ended = True
+        self.finish()
 
     def _on_probably(self, line: str) -> None:
         match = _PROBABLY.match(line)
@@ -309,7 +313,7 @@ class TextReader:
             self.draft.uptime = uptime(line)
 
     def _on_restart(self, line: str) -> None:
-        if line.startswith(_RESTART) and self._current is not None and (self._current.code is not None or self._current.named):
+        if line.startswith(_RESTART):
             self.finish()
 
     def _on_symbols(self, line: str) -> None:
@@ -348,6 +352,8 @@ class TextReader:
     def _announcement(self, line: str) -> None:
         """A stop code in a sentence of any language, `STOP: 0x8E (0x.., 0x.., 0x.., 0x..)`; its parameters may stand on the next line."""
         if "0x" not in line and "(" not in line:
+            if self._current is not None and _is_prose(line) and not self._described():
+                self._part()
             return
         values = _TUPLE.search(line)
         code = _STOP.search(line) or (_CODE.search(line[: values.start()]) if values else None)
@@ -355,6 +361,11 @@ class TextReader:
             stated = int(code.group(1), 16) if code else self._fatal or 0
             self._announce(stated, [number(part) for part in values.groups()])
         self._fatal = int(code.group(1), 16) if code is not None and values is None and "atal" in line else None
+
+    def _described(self) -> bool:
+        """Whether the debugger's description of the stop code may still follow: a header without its arguments."""
+        draft = self._current
+        return draft is not None and draft.header is not None and draft.parameters == [None] * 4 and not draft.fields
 
     def _announce(self, code: int, parameters: list[int | None]) -> None:
         draft = self.draft
@@ -367,6 +378,30 @@ class TextReader:
         if self.draft.announced is None:
             draft = self._begin()
             draft.announced, draft.announced_parameters = code, parameters
+
+
+_NOT_PROSE = (
+    "Some register",
+    "Unable to",
+    "Debugging Details",
+    ".trap",
+    ".cxr",
+    "...",
+    "Loaded symbol",
+    "Mini Kernel",
+    "Executable search",
+)
+"""Sentences of the debugger inside an analysis."""
+
+
+def _is_prose(line: str) -> bool:
+    """Whether a person may have written this: two words, or another alphabet; not `NAME: value`, nor a sentence of the debugger."""
+    if not line.isascii():
+        return True
+    first, _, rest = line.partition(" ")
+    if not rest or first[-1:] == ":" or first.isupper() or line.startswith(_NOT_PROSE):
+        return False
+    return any("a" <= character <= "z" for character in rest[:8]) and not first.startswith("---")
 
 
 def uncomment(value: str) -> str:
