@@ -45,7 +45,7 @@ def log_on(transport: WinrmTransport) -> tuple[Any, str]:
         token = _step(context, None, host)
         if kind == "ntlm":
             token = _step(context, _challenge(transport, token, word), host)
-    with transport.ways.canary.turn(transport.credential.key, host, transport.budget.slice) as turn:
+    with transport.turn() as turn:
         with transport.budget.phase("logging on", LOGON_SECONDS):
             reply = _converse(transport, context, token, word)
         turn.outcome = "rejected" if reply.status == 401 else "accepted" if reply.status == 200 else "unknown"

@@ -9,13 +9,15 @@ from __future__ import annotations
 
 import http.client
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from winrm.exceptions import WinRMTransportError
 
 from auditor import __version__
 from auditor.collect.budget import SUSPICIOUS, Budget
-from auditor.collect.canary import CredentialCanary
+from auditor.collect.canary import CredentialCanary, Turn
 from auditor.collect.logon import log_on, standing_header
 from auditor.collect.proxy import proxy_for, tunnel
 from auditor.collect.sealing import Seal, SealError
@@ -125,6 +127,16 @@ class WinrmTransport:
             raise http.client.IncompleteRead(data, response.length)
         return Reply(response.status, response.headers, data)
 
+    @contextmanager
+    def turn(self) -> Iterator[Turn]:
+        """The turn to show the credential, see `canary`."""
+        budget = self.budget
+        with (
+            budget.phase("waiting for another host to accept the credentials", budget.seconds_left),
+            self.ways.canary.turn(self.credential.key, self.target.name, budget.slice) as turn,
+        ):
+            yield turn
+
     def unexpected(self, reply: Reply) -> CollectError:
         """The error for a status that WinRM's service does not give to a good request."""
         words = {
@@ -159,7 +171,7 @@ class WinrmTransport:
         headers = {"Content-Type": kind, **self._headers}
         if self._shown:
             return self.exchange(body, headers)
-        with self.ways.canary.turn(self.credential.key, self.target.name, self.budget.slice) as turn:
+        with self.turn() as turn:
             reply = self.exchange(body, headers)
             turn.outcome = "rejected" if reply.status == 401 else "accepted" if reply.status in (200, 400, 500) else "unknown"
         if turn.outcome == "rejected":

@@ -18,6 +18,8 @@ from auditor.model.errors import InventoryError
 
 TIME_LIMIT_SECONDS = 600
 """Of one run of Ansible; ten thousand hosts with templates took about a minute."""
+_TIMED_OUT = 254
+"""What ansible-runner returns then."""
 _MEMORY = Path("/dev/shm")  # noqa: S108 - a folder of ours is made inside it, readable by us alone
 _PLUGINS = [
     "ACTION",
@@ -94,6 +96,9 @@ def pinned_environment(place: Path, *, trust: bool) -> dict[str, str]:
         "ANSIBLE_NOCOLOR": "True",
         "LC_ALL": "C.UTF-8",
     }
+    if password_file := os.environ.get("ANSIBLE_VAULT_PASSWORD_FILE"):
+        # Ansible runs in another folder than the user.
+        pinned["ANSIBLE_VAULT_PASSWORD_FILE"] = str(Path(password_file).expanduser().absolute())
     if not trust:
         pinned.update({f"ANSIBLE_{kind}_PLUGINS": empty for kind in _PLUGINS})
         pinned.update({"ANSIBLE_LIBRARY": empty, "ANSIBLE_COLLECTIONS_PATH": empty, "ANSIBLE_COLLECTIONS_SCAN_SYS_PATH": "False"})
@@ -101,7 +106,10 @@ def pinned_environment(place: Path, *, trust: bool) -> dict[str, str]:
 
 
 def run_program(name: str, arguments: Sequence[str], place: Path, *, trust: bool) -> Said:
-    """Run one of Ansible's programs from inside the private place. Its output goes to memory, never to a file with a name."""
+    """Run one of Ansible's programs from inside the private place. Its output goes to memory, never to a file with a name.
+
+    Raises InventoryError where it is not installed or takes too long.
+    """
     import ansible_runner
 
     with _unnamed(place) as output, _unnamed(place) as complaints:
@@ -121,6 +129,8 @@ def run_program(name: str, arguments: Sequence[str], place: Path, *, trust: bool
             # Without one, ansible-runner replaces the handlers of SIGINT and SIGTERM.
             cancel_callback=lambda: False,
         )
+        if code == _TIMED_OUT:
+            raise InventoryError(f"{name} took more than {TIME_LIMIT_SECONDS} s", next_step="split the inventory, or use --limit")
         return Said(int(code), _text(output), _text(complaints))
 
 
