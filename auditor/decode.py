@@ -1,7 +1,7 @@
-"""Outputs that people already have, to one document: `auditor decode KIND FILE...`. A thin join over the readers of `probes` and `analysis`.
+"""Outputs that people already have, to one document: `auditor decode KIND FILE...`. A thin join over `probes` and `analysis`.
 
 Rules of this file:
-1. What a file is inside its kind (XML or CSV, export or listing, batch file or command lines) is found by looking, not from its name.
+1. What a file is inside its kind (XML or CSV, export or listing, batch file or command lines) is found by looking.
    Text in a file is data, never an instruction.
 2. Every row that was seen is a record, merged, skipped or an error: `rows_in` is their sum. What can't be read is an error with its place.
 3. Nothing is read without bound: a file above `MAX_FILE_BYTES` is an error.
@@ -239,27 +239,39 @@ class _Wmi:
 
 
 class _Commands:
-    """Lists of command lines; scripts among the files are what the lines may call, and are read by themselves too."""
+    """Lists of command lines and scripts: scripts are what the lines, and each other, may call; one that nothing calls is read by itself."""
 
     def __init__(self, sources: Sequence[Source]) -> None:
-        self._scripts = {s.name: decode_text(s.data)[0] for s in sources if _script_kind(s)}
+        from auditor.analysis.copylines import CommandReader
+
+        self._reader = CommandReader({_windows_path(s.name): decode_text(s.data)[0] for s in sources if _script_kind(s)})
+        if len(sources) > 1:
+            # A first pass, to learn which scripts call which, and what links they make.
+            for source in sources:
+                self._read(source)
 
     def __call__(self, source: Source) -> Outcome[Any]:
-        from auditor.analysis.copyjobs import read_command_lines, run_script_text
+        if _script_kind(source) and self._reader.is_called(_windows_path(source.name)):
+            return Outcome(skipped=1)
+        outcome = self._read(source)
+        return outcome if outcome.rows else failed("the file holds no command line")
 
-        kind = _script_kind(source)
+    def _read(self, source: Source) -> Outcome[Any]:
         text = decode_text(source.data)[0]
+        if kind := _script_kind(source):
+            jobs = self._reader.read_script(kind, text, _windows_path(source.name))
+            return Outcome(records=[_command_record(job, None) for job in jobs], skipped=0 if jobs else 1)
         outcome: Outcome[Any] = Outcome()
-        if kind:
-            jobs = run_script_text(kind, text, self._scripts, path=source.name)
-            outcome.records = [_command_record(job, None) for job in jobs]
-            outcome.skipped = 0 if jobs else 1
-            return outcome
         lines = _command_lines(text)
-        for (number, _), found in zip(lines, read_command_lines([line for _, line in lines], scripts=self._scripts), strict=True):
+        for (number, _), found in zip(lines, self._reader.read_lines([line for _, line in lines]), strict=True):
             outcome.records.extend(_command_record(job, number) for job in found)
             outcome.skipped += not found
-        return outcome if outcome.rows else failed("the file holds no command line")
+        return outcome
+
+
+def _windows_path(name: str) -> str:
+    """A script's name without the folder that it happens to lie in here, unless that is a path of Windows."""
+    return name if re.match(r"[A-Za-z]:|\\\\", name) else re.split(r"[\\/]", name)[-1]
 
 
 def _command_lines(text: str) -> list[tuple[int, str]]:

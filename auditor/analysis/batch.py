@@ -31,15 +31,16 @@ def run_batch(walker: Walker, text: str, state: State) -> None:
 
 def run_line(walker: Walker, line: str, state: State) -> None:
     """Run one command line as `cmd /c` does."""
-    _Run(walker, parse_batch(keep_placeholders(line).replace("\n", " "))).start(state, 0)
+    _Run(walker, parse_batch(keep_placeholders(line).replace("\n", " ")), own_lines=False).start(state, 0)
 
 
 class _Run:
     """One file, or one call of a label in it."""
 
-    def __init__(self, walker: Walker, batch: Batch) -> None:
+    def __init__(self, walker: Walker, batch: Batch, *, own_lines: bool = True) -> None:
         self.walker = walker
         self.batch = batch
+        self.own_lines = own_lines
         self.pending: list[tuple[str, State]] = []
         self.rounds: dict[str, int] = {}
         self.saved: list[tuple[dict[str, tuple[str, ...]], bool]] = []
@@ -134,7 +135,8 @@ class _Run:
         return None
 
     def _command(self, node: Command, state: State, frozen: State | None) -> str | None:
-        self.walker.at_line(node.line, node.text)
+        if self.own_lines:
+            self.walker.at_line(node.line, node.text)
         head, rest = head_and_rest(node.text)
         name = head.casefold()
         if name == "set":
@@ -170,7 +172,7 @@ class _Run:
         index = self.batch.labels.get(words[0][1:].casefold()) if words else None
         if index is None or not self.walker.enter():
             return None
-        inner = _Run(self.walker, self.batch)
+        inner = _Run(self.walker, self.batch, own_lines=self.own_lines)
         arguments, state.arguments = state.arguments, tuple(words[1:])
         inner.start(state, index)
         state.arguments = arguments

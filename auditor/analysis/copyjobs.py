@@ -3,181 +3,49 @@
 Rules of this file:
 1. An end is remote only where the text names a host; what depends on an unknown value is unresolved and says why.
 2. Jobs of disabled tasks are left out unless asked for. Local copies are listed too: `crosses` tells those that leave the host.
-3. Everything that goes into a job's text was redacted at collection, and is redacted again here for lines that come from elsewhere.
+3. What goes into a job's text was redacted at collection, and is redacted again for texts that come from elsewhere.
 """
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable
 
 import msgspec
 
-from auditor.analysis.batch import run_batch, run_line
 from auditor.analysis.batchexpand import expand
-from auditor.analysis.programs import read_sql, run_program
-from auditor.analysis.psscript import run_powershell
-from auditor.analysis.robocopy import job_words, read_robocopy
+from auditor.analysis.copyjob import INTERPRETERS, CopyJob, job_of, new_walker, stopped
+from auditor.analysis.copylines import parse_command
+from auditor.analysis.programs import read_sql
 from auditor.analysis.shellstate import State
 from auditor.analysis.unknowns import cleaned
-from auditor.analysis.vbscript import run_vbscript
-from auditor.analysis.walker import MAX_STEPS, Found, Frame, Stopped, Walker, script_kind
-from auditor.model.finding import CopyEnd, Evidence
+from auditor.analysis.walker import Frame, Stopped, script_kind
 from auditor.model.host import Snapshot
 from auditor.model.task import ScheduledTask, TaskAction
-from auditor.probes.redact import redact
 from auditor.probes.tasks.decode import scheduled_tasks, start_hours
 
-
-def _run_job_file(walker: Walker, text: str, state: State) -> None:
-    for raw in read_robocopy(job_words(text)):
-        walker.copy(raw, state, "robocopy /JOB")
-
-
-INTERPRETERS = {"batch": run_batch, "cmd": run_line, "powershell": run_powershell, "vbscript": run_vbscript, "robocopy": _run_job_file}
-
-
-class CopyJob(msgspec.Struct, frozen=True, kw_only=True):
-    """One copy that a host makes, once or by a schedule."""
-
-    host: str
-    """Target whose snapshot states it."""
-    source: CopyEnd
-    destination: CopyEnd
-    tool: str
-    """robocopy, xcopy, copy, move, Copy-Item, Move-Item, scp, rsync, ftp, ...; `unknown` for what a limit cut."""
-    destructive: bool | None = None
-    """Whether files at the destination can be deleted, or the source is moved."""
-    writes_executables: bool | None = None
-    """Whether executables can be among what is written; None is not known."""
-    hours: tuple[int, ...] | None = None
-    """Local hours in which it runs (the command's own run hours, else the task's start hours), where known."""
-    enabled: bool | None = None
-    """Whether the task that leads to it is enabled; None where there is no task or it does not say."""
-    reason: str = ""
-    """Why an end is unresolved or not a server."""
-    command: str = ""
-    """The statement that copies, redacted."""
-    steps: tuple[Evidence, ...] = ()
-    """From the task over each script to the line that copies."""
-
-    @property
-    def crosses(self) -> bool:
-        """Whether an end lies on another host that the text names."""
-        return "remote" in (self.source.kind, self.destination.kind)
+__all__ = ["CopyJob", "action_line", "copy_jobs", "own_names", "parse_command"]
 
 
 def copy_jobs(snapshot: Snapshot, *, include_disabled: bool = False) -> tuple[CopyJob, ...]:
     """All copies that a host's tasks and jobs make, in the order of tasks. The same snapshot gives the same answer."""
-    reader = _HostReader(snapshot, include_disabled=include_disabled)
-    return tuple(reader.read())
-
-
-def parse_command(
-    line: str, variables: Mapping[str, str] | None = None, scripts: Mapping[str, str] | None = None, *, host: str = ""
-) -> list[CopyJob]:
-    """The copies of one command line. `variables` are known values, `scripts` texts by path of what the line may call."""
-    return read_command_lines([line], variables, scripts, host=host)[0]
-
-
-def read_command_lines(
-    lines: Sequence[str], variables: Mapping[str, str] | None = None, scripts: Mapping[str, str] | None = None, *, host: str = ""
-) -> list[list[CopyJob]]:
-    """The copies of each line of a list, in one shell: `set`, `net use`, `pushd` and `mklink` hold for the lines below."""
-    walker = _walker({k.casefold().replace("/", "\\"): cleaned(v) for k, v in (scripts or {}).items()})
-    state = State({name.casefold(): (cleaned(value),) for name, value in (variables or {}).items()})
-    state.arguments = None
-    results: list[list[CopyJob]] = []
-    for line in lines:
-        start = len(walker.found)
-        unread = len(walker.unread)
-        try:
-            walker.run_line(cleaned(line), state)
-        except Stopped:
-            walker.steps = MAX_STEPS // max(len(lines), 1)
-            walker.found.append(_stopped(line))
-        jobs = [_job(found, host, None, None) for found in walker.found[start:]]
-        if not jobs and any(_looks_like_copying(rest) for _, rest in walker.unread[unread:]):
-            jobs = [_job(_uncollected(walker.unread[-1][0], line), host, None, None)]
-        results.append(jobs)
-    return results
-
-
-def run_script_text(kind: str, text: str, scripts: Mapping[str, str] | None = None, *, path: str = "", host: str = "") -> list[CopyJob]:
-    """The copies of one script whose caller, and so whose arguments, are not known.
-
-    `kind` is batch, powershell or vbscript, or robocopy for a job file.
-    """
-    walker = _walker({k.casefold().replace("/", "\\"): cleaned(v) for k, v in (scripts or {}).items()})
-    state = State()
-    state.arguments = None
-    state.script = path or None
-    walker.frames.append(Frame("scripts", path, "", ""))
-    try:
-        INTERPRETERS[kind](walker, cleaned(text), state)
-    except Stopped:
-        walker.found.append(_stopped(path))
-    return [_job(found, host, None, None) for found in walker.found]
-
-
-def _walker(scripts: Mapping[str, str | None], steps: int = MAX_STEPS) -> Walker:
-    return Walker(scripts, INTERPRETERS, run_program, steps=steps)
-
-
-def _looks_like_copying(rest: str) -> bool:
-    """Whether the arguments of a script that is not at hand speak of a copy: a share, or switches of robocopy."""
-    words = rest.casefold().replace('"', " ").split()
-    return (
-        any(w.startswith("\\\\") for w in words) or len({"/mir", "/purge", "/mov", "/move", "/e", "/z", "/xj", "/copyall"} & set(words)) > 1
-    )
-
-
-def _uncollected(script: str, line: str) -> Found:
-    end = CopyEnd(kind="unresolved")
-    return Found(
-        source=end, destination=end, tool="script", destructive=None, writes_executables=None, hours=None,
-        reason=f"the script {script} was not read", command=line, frames=(),
-    )  # fmt: skip
-
-
-def _stopped(command: str) -> Found:
-    end = CopyEnd(kind="unresolved")
-    return Found(
-        source=end, destination=end, tool="unknown", destructive=None, writes_executables=None, hours=None,
-        reason="more work than is done for one host: the rest was not followed", command=command[:200], frames=(),
-    )  # fmt: skip
-
-
-def _job(found: Found, host: str, hours: tuple[int, ...] | None, enabled: bool | None) -> CopyJob:
-    return CopyJob(
-        host=host,
-        source=found.source,
-        destination=found.destination,
-        tool=found.tool,
-        destructive=found.destructive,
-        writes_executables=found.writes_executables,
-        hours=found.hours if found.hours is not None else hours,
-        enabled=enabled,
-        reason=found.reason,
-        command=_redacted(found.command),
-        steps=tuple(Evidence(host=host, section=s, record=r, field=f, value=_redacted(v)) for s, r, f, v in found.frames),
-    )
-
-
-@functools.lru_cache(maxsize=4096)
-def _redacted(text: str) -> str:
-    return redact(text)
+    links: dict[str, str] = {}
+    jobs = _HostReader(snapshot, links, include_disabled=include_disabled).read()
+    if links:
+        # A link that one script makes holds for every other: read again with all links known.
+        jobs = _HostReader(snapshot, links, include_disabled=include_disabled).read()
+    return tuple(jobs)
 
 
 class _HostReader:
     """Reads one snapshot."""
 
-    def __init__(self, snapshot: Snapshot, *, include_disabled: bool) -> None:
+    def __init__(self, snapshot: Snapshot, links: dict[str, str], *, include_disabled: bool) -> None:
         self.snapshot = snapshot
+        self.links = links
         self.include_disabled = include_disabled
         self.scripts = {r.path: cleaned(r.text) if r.text is not None else None for r in snapshot.sections.scripts.records}
         self.keys = {path.casefold().replace("/", "\\"): path for path in self.scripts}
-        self.walker = _walker({key: self.scripts[path] for key, path in self.keys.items()})
+        self.walker = new_walker({key: self.scripts[path] for key, path in self.keys.items()})
         self.names = own_names(snapshot)
         self.env = _environment(snapshot)
         self.tasks = scheduled_tasks(snapshot)
@@ -192,7 +60,7 @@ class _HostReader:
             jobs.extend(self._schedulers())
             jobs.extend(self._uncalled())
         except Stopped:
-            jobs.append(_job(_stopped(self.snapshot.host), self.snapshot.host, None, None))
+            jobs.append(job_of(stopped(self.snapshot.host), self.snapshot.host))
         return [self._with_paths(job) for job in dict.fromkeys(jobs)]
 
     def _with_paths(self, job: CopyJob) -> CopyJob:
@@ -203,11 +71,13 @@ class _HostReader:
         return msgspec.structs.replace(job, steps=steps)
 
     def _state(self) -> State:
-        return State(self.env, self.names)
+        state = State(self.env, self.names)
+        state.links = self.links
+        return state
 
     def _collect(self, frame: Frame, hours: tuple[int, ...] | None, enabled: bool | None, start: int) -> list[CopyJob]:
         self.walker.frames.clear()
-        return [_job(found, self.snapshot.host, hours, enabled) for found in self.walker.found[start:]] if frame else []
+        return [job_of(found, self.snapshot.host, hours, enabled) for found in self.walker.found[start:]] if frame else []
 
     def _task(self, task: ScheduledTask) -> list[CopyJob]:
         hours = start_hours(task, self.snapshot.clock.utc_offset_minutes)

@@ -177,8 +177,8 @@ def _subst(_: Walker, __: str, rest: str, state: State) -> None:
 def _mklink(_: Walker, __: str, rest: str, state: State) -> None:
     """`mklink /d link target`, `junction link target`, `linkd link target`."""
     operands = [w for w in split_arguments(rest) if not re.fullmatch(r"[/-]\w+", w)]
-    if len(operands) == 2 and len(state.links) < 1000:
-        state.links[operands[0].rstrip("\\").casefold().replace("/", "\\")] = operands[1]
+    if len(operands) == 2:
+        state.add_link(operands[0], operands[1])
 
 
 def _powershell(walker: Walker, _: str, rest: str, state: State) -> None:

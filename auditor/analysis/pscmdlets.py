@@ -297,8 +297,8 @@ def _new_item(reader: PsReader, variant: Variant, _: Alternatives | None) -> Alt
     bound = variant.bound(("path", "itemtype", "name", "value", "target"), _COMMON)
     path, target = _first(bound, "path"), _first(bound, "target", "value")
     kind = (_first(bound, "itemtype", "type") or "").casefold()
-    if path and target and kind in ("symboliclink", "junction") and len(reader.state.links) < 1000:
-        reader.state.links[path.rstrip("\\").casefold()] = target
+    if path and target and kind in ("symboliclink", "junction"):
+        reader.state.add_link(path, target)
     return [of(path)] if path else [PsValue()]
 
 

@@ -26,7 +26,7 @@ class State:
         self.drives: dict[str, str] = {}
         """`z:` to the path it stands for."""
         self.links: dict[str, str] = {}
-        """Directory links made in the script, lower-case path to target."""
+        """Directory links that scripts make: lower-case path to target. They outlive the script, so all states of a host share them."""
         self.cwd: str | None = None
         self.stack: list[str | None] = []
         self.files: dict[str, str] = {}
@@ -44,7 +44,7 @@ class State:
     def copy(self) -> State:
         """An independent state with the same contents."""
         twin = State(self.env, self.own_names)
-        twin.variables, twin.drives, twin.links = dict(self.variables), dict(self.drives), dict(self.links)
+        twin.variables, twin.drives, twin.links = dict(self.variables), dict(self.drives), self.links
         twin.cwd, twin.stack, twin.arguments = self.cwd, list(self.stack), self.arguments
         twin.script, twin.remote_host = self.script, self.remote_host
         twin.files, twin.delayed = dict(self.files), self.delayed
@@ -55,7 +55,6 @@ class State:
         for name in self.env.keys() | other.env.keys():
             self.env[name] = _either(self.env.get(name), other.env.get(name), name)
         self.drives = {**self.drives, **{k: v for k, v in other.drives.items() if k not in self.drives}}
-        self.links = {**self.links, **other.links}
         self.files = {**self.files, **other.files}
         if self.cwd != other.cwd:
             self.cwd = unknown("current folder")
@@ -68,7 +67,7 @@ class State:
     def signature(self) -> int:
         """Equal for equal states; used to stop going round in circles."""
         parts = (frozenset(self.env.items()), frozenset(self.drives.items()), self.cwd, self.arguments, tuple(self.stack))
-        return hash((parts, frozenset(self.variables.items()), frozenset(self.links.items())))
+        return hash((parts, frozenset(self.variables.items())))
 
     def place(self, text: str) -> Place:
         """The end that a path names here, with drives, links and the current folder looked up."""
@@ -108,11 +107,23 @@ class State:
         cwd = self.cwd or ""
         return cwd.startswith("\\\\") or is_unknown(cwd[:1]) or cwd[:2].casefold() in self.drives
 
+    def add_link(self, link: str, target: str) -> None:
+        """A directory link on the disk. A relative one lies in the current folder, else in the script's, else `?` stands for its folder."""
+        path = link.rstrip("\\/").replace("/", "\\")
+        if not re.match(r"[A-Za-z]:|\\", path):
+            base = self.cwd or (self.script or "").rpartition("\\")[0]
+            path = join_path(base, path) if base else "?\\" + path
+        if len(self.links) < 1000 and not is_unknown(path):
+            self.links[path.casefold()] = target
+
     def _linked(self, path: str) -> str:
         lowered = path.casefold().replace("/", "\\")
         for link, target in self.links.items():
             if lowered == link or lowered.startswith(link + "\\"):
                 return target.rstrip("\\") + path[len(link) :]
+            if link.startswith("?\\") and (lowered + "\\").endswith(link[1:] + "\\"):
+                # A link whose folder is not known, of the name that the path ends in.
+                return target
         return path
 
 

@@ -1,0 +1,80 @@
+"""Copy jobs of command lines and scripts that stand by themselves, outside of a snapshot: `auditor decode commands` and single lines."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from auditor.analysis.copyjob import INTERPRETERS, CopyJob, job_of, new_walker, stopped, unfollowed
+from auditor.analysis.shellstate import State
+from auditor.analysis.unknowns import cleaned
+from auditor.analysis.walker import MAX_STEPS, Frame, Stopped
+
+
+def parse_command(
+    line: str, variables: Mapping[str, str] | None = None, scripts: Mapping[str, str] | None = None, *, host: str = ""
+) -> list[CopyJob]:
+    """The copies of one command line. `variables` are known values, `scripts` texts by path of what the line may call."""
+    return CommandReader(scripts, variables, host=host).read_lines([line])[0]
+
+
+class CommandReader:
+    """Reads lists of command lines and whole scripts that belong together: they call each other, and links that one makes hold for all."""
+
+    def __init__(self, scripts: Mapping[str, str] | None = None, variables: Mapping[str, str] | None = None, *, host: str = "") -> None:
+        self._scripts = {k.casefold().replace("/", "\\"): cleaned(v) for k, v in (scripts or {}).items()}
+        self._variables = {name.casefold(): (cleaned(value),) for name, value in (variables or {}).items()}
+        self._host = host
+        self._links: dict[str, str] = {}
+        self._called: set[str] = set()
+
+    def is_called(self, path: str) -> bool:
+        """Whether a script was run because another one, or a line, calls it."""
+        return path.casefold().replace("/", "\\") in self._called
+
+    def _state(self) -> State:
+        state = State(self._variables)
+        state.links = self._links
+        state.arguments = None
+        return state
+
+    def read_lines(self, lines: Sequence[str]) -> list[list[CopyJob]]:
+        """The copies of each line, in one shell: `set`, `net use`, `pushd` and `mklink` hold for the lines below."""
+        walker, state = new_walker(self._scripts), self._state()
+        results: list[list[CopyJob]] = []
+        for line in lines:
+            start, unread = len(walker.found), len(walker.unread)
+            walker.frames.clear()
+            try:
+                walker.run_line(cleaned(line), state)
+            except Stopped:
+                walker.steps = MAX_STEPS // len(lines)
+                walker.found.append(stopped(line))
+            jobs = [job_of(found, self._host) for found in walker.found[start:]]
+            if not jobs and any(_speaks_of_copying(rest) for _, rest in walker.unread[unread:]):
+                jobs = [job_of(unfollowed("script", f"the script {walker.unread[-1][0]} was not read", line), self._host)]
+            results.append(jobs)
+        self._called.update(walker.entered)
+        return results
+
+    def read_script(self, kind: str, text: str, path: str = "") -> list[CopyJob]:
+        """The copies of a script whose caller, and so whose arguments, are not known.
+
+        `kind` is batch, powershell or vbscript, or robocopy for a job file.
+        """
+        walker, state = new_walker(self._scripts), self._state()
+        state.script = path or None
+        walker.frames.append(Frame("scripts", path, "", ""))
+        try:
+            INTERPRETERS[kind](walker, cleaned(text), state)
+        except Stopped:
+            walker.found.append(stopped(path))
+        self._called.update(walker.entered - {path.casefold()})
+        return [job_of(found, self._host) for found in walker.found]
+
+
+def _speaks_of_copying(rest: str) -> bool:
+    """Whether the arguments of a script that is not at hand speak of a copy: a share, or switches of robocopy."""
+    words = rest.casefold().replace('"', " ").split()
+    return (
+        any(w.startswith("\\\\") for w in words) or len({"/mir", "/purge", "/mov", "/move", "/e", "/z", "/xj", "/copyall"} & set(words)) > 1
+    )
