@@ -52,7 +52,7 @@ def _of_scheme(target: Target, allowed: Allowed) -> tuple[str, str] | None:
     if not target.validate_certificate and not allowed.unverified:
         return (
             "refused: the inventory says that its certificate is not to be checked",
-            "name the authority in ansible_winrm_ca_trust_path and validate, or allow it for this run with --allow-unverified",
+            "name the authority in ansible_winrm_ca_trust_path and validate, or allow it for this run with --allow-unverified-tls",
         )
     return None
 

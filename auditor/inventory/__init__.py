@@ -20,7 +20,7 @@ from auditor.inventory.targets import is_connection_variable, is_windows, read_t
 from auditor.inventory.templates import forbidden, needs_resolving, plain
 from auditor.model.credential import Credential
 from auditor.model.errors import InventoryError, Problem, UsageError
-from auditor.model.host import HostResult, Target
+from auditor.model.host import Target
 
 _log = logging.getLogger(__name__)
 _SHOWN = 5
@@ -39,10 +39,6 @@ class Inventory(msgspec.Struct, frozen=True, kw_only=True):
     """Hosts that are no Windows targets (ssh, local, network devices)."""
     credentials: dict[str, Credential] = {}
     """Target to credential; a credential's representation hides its password."""
-
-    def not_asked(self) -> tuple[HostResult, ...]:
-        """A result for each refused host, so that coverage shows it."""
-        return tuple(HostResult(host=p.subject, status="not_asked", reason=p.message, next_step=f"correct {p.file}") for p in self.refused)
 
 
 def load_inventory(

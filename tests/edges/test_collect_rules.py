@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import threading
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from auditor.collect.assemble import Asked, make_result
 from auditor.collect.canary import CredentialCanary, Outcome
 from auditor.collect.complaints import no_probe_reason, plain_text
 from auditor.collect.fleet import Limits, bounded
 from auditor.collect.logon import binding, standing_header
 from auditor.collect.policy import Allowed, refusal
 from auditor.collect.sealing import Seal, SealError
+from auditor.collect.session import Told
 from auditor.model.credential import Credential
 from auditor.model.errors import CollectError
-from auditor.model.host import Target
+from auditor.model.host import HostResult, Target
+from auditor.probes import framing
 from auditor.probes.bundle import ProbeRequest
 
 CREDSSP = "application/HTTP-CredSSP-session-encrypted"
@@ -191,6 +195,41 @@ def test_the_probe_ends_before_its_host_is_given_up() -> None:
     assert bounded(ProbeRequest(), Limits(answer_bytes=1000)).answer_limit_bytes == 1000
 
 
+def told(text: str, failure: CollectError | None = None) -> HostResult:
+    asked = Asked(target(), ProbeRequest(sections=("services", "shares")), datetime(2026, 1, 2, tzinfo=UTC), 1_000_000)
+    return make_result(asked, Told(output=bytearray(text.encode()), failure=failure), 1.0)
+
+
+HELLO = framing.pack_hello(framing.Hello(powershell="2.0", elevated=True, utc_time="2026-01-02T00:00:00Z"))
+SERVICES = framing.pack_section("services", framing.SectionAnswer(rows=[{"name": "Spooler"}]))
+SHARES = framing.pack_section("shares", framing.SectionAnswer())
+LATE = CollectError("h", "the time for this host was over while waiting for the answer", status="timed_out", next_step="look")
+
+
+def test_what_arrived_before_the_deadline_is_kept() -> None:
+    result = told(HELLO + SERVICES + SHARES[:60], LATE)
+    assert (result.status, result.next_step) == ("partial", "look")
+    assert "the time for this host was over" in result.reason
+    assert result.snapshot is not None
+    assert [record.name for record in result.snapshot.sections.services.records] == ["Spooler"]
+    assert result.snapshot.sections.services.status == "ok"
+    assert result.snapshot.sections.shares.status == "failed"
+    assert result.snapshot.transport == "powershell 2.0 over https/ntlm"
+    missing = told(HELLO + SERVICES, LATE)
+    assert missing.snapshot is not None
+    assert missing.snapshot.sections.shares.status == "timed_out"
+    assert missing.snapshot.sections.tasks.status == "not_asked"
+
+
+def test_a_host_is_ok_only_where_all_that_was_asked_is() -> None:
+    assert told(HELLO + SERVICES + SHARES + framing.pack_end(2)).status == "ok"
+    denied = framing.pack_section("shares", framing.SectionAnswer(status="denied", reason="access is denied"))
+    result = told(HELLO + SERVICES + denied + framing.pack_end(2))
+    assert (result.status, result.reason) == ("partial", "not seen as a whole: shares")
+    nothing = told(HELLO, LATE)
+    assert (nothing.status, nothing.snapshot) == ("timed_out", None)
+
+
 def contexts(protocol: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Any, Any]:
     import spnego
 
@@ -240,7 +279,7 @@ def test_a_broken_or_missing_seal_is_an_error(tmp_path: Path, monkeypatch: pytes
 
 def test_the_channel_binding_of_a_certificate() -> None:
     import hashlib
-    from datetime import UTC, datetime, timedelta
+    from datetime import timedelta
 
     from cryptography import x509
     from cryptography.hazmat.primitives import hashes, serialization

@@ -166,7 +166,7 @@ def test_basic_over_checked_https_only(fleet: Running) -> None:
 def test_unchecked_certificates_need_a_flag_and_show(fleet: Running) -> None:
     target = _as(fleet.target("other_ca"), validate_certificate=False)
     refused = fleet.collect(targets=target)["other_ca"]
-    assert (refused.status, "--allow-unverified" in refused.next_step) == ("not_asked", True)
+    assert (refused.status, "--allow-unverified-tls" in refused.next_step) == ("not_asked", True)
     allowed = fleet.collect(targets=target, allow_unverified=True)["other_ca"]
     assert allowed.snapshot is not None
     assert allowed.snapshot.certificate_checked is False
