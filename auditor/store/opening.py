@@ -39,29 +39,29 @@ def open_store(where: str | Path, *, write: bool = True, create: bool = True) ->
 
     Raises StoreError where it can't be opened, is damaged, or was written by a newer version.
     """
-    engine = None
+    engine = _engine(where, write=write, create=create and write)
     try:
-        engine = _engine(where, write=write, create=create and write)
+        _prepare(engine, where, write=write)
+        yield Store(engine, str(where))
+    finally:
+        engine.dispose()
+
+
+def _prepare(engine: Engine, where: str | Path, *, write: bool) -> None:
+    try:
         if write:
             with engine.begin() as connection:
                 _migrate(connection)
         else:
             with engine.connect() as connection:
                 _require_version(connection, where)
-        yield Store(engine, str(where))
-    except (exc.SQLAlchemyError, sqlite3.Error) as error:
+    except (exc.SQLAlchemyError, sqlite3.Error, UnicodeDecodeError) as error:
         raise store_error(error, where) from error
-    finally:
-        if engine is not None:
-            engine.dispose()
 
 
 def _engine(where: str | Path, *, write: bool, create: bool) -> Engine:
     if "://" in str(where):
-        try:
-            return create_engine(str(where))
-        except ModuleNotFoundError as error:
-            raise StoreError(f"the driver for this database is not installed: {error.name}") from error
+        return _by_url(str(where))
     path = Path(where).expanduser().absolute()
     if not create and not path.is_file():
         raise StoreError(
@@ -70,6 +70,15 @@ def _engine(where: str | Path, *, write: bool, create: bool) -> Engine:
     if write:
         _make_file(path)
     return _sqlite(path, write=write)
+
+
+def _by_url(url: str) -> Engine:
+    try:
+        return create_engine(url)
+    except ModuleNotFoundError as error:
+        raise StoreError(f"the driver for this database is not installed: {error.name}") from error
+    except exc.ArgumentError as error:
+        raise store_error(error, url) from error
 
 
 def _make_file(path: Path) -> None:

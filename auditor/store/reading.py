@@ -13,7 +13,7 @@ from auditor.model.host import HostResult, Snapshot, Target
 from auditor.store.blobs import Blob, seal, unpack
 from auditor.store.sections import Facts, Moving, join
 from auditor.store.shapes import COLLECTING, PARTS, Rest, StoredHost, StoredRun
-from auditor.store.tables import BLOB, FINDING, PART, RESULT, RUN, SNAPSHOT
+from auditor.store.tables import BLOB, PART, RESULT, RUN, SNAPSHOT
 
 CHUNK = 400
 """How many values go into one IN list; SQLite allows 32,766, older builds 999."""
@@ -24,9 +24,6 @@ T = TypeVar("T")
 def runs(connection: Connection) -> list[StoredRun]:
     """All runs, the latest first."""
     hosts = {row[0]: row[1] for row in connection.execute(select(RESULT.c.run, func.count()).group_by(RESULT.c.run))}
-    reported = set(connection.execute(select(PART.c.run).distinct()).scalars())
-    violated = select(FINDING.c.run, func.count()).where(FINDING.c.verdict == "violated").group_by(FINDING.c.run)
-    found = {row[0]: row[1] for row in connection.execute(violated)}
     rows = connection.execute(select(RUN).order_by(RUN.c.number.desc()))
     return [
         StoredRun(
@@ -36,10 +33,10 @@ def runs(connection: Connection) -> list[StoredRun]:
             auditor=row.auditor,
             state=row.state,
             hosts=hosts.get(row.number, 0),
-            findings=found.get(row.number, 0) if row.number in reported else None,
+            findings=row.findings,
         )
         for row in rows
-        if _sealed(row, "run", (row.id, row.kind, row.started_at, row.auditor, row.state))
+        if _sealed(row, "run", (row.id, row.kind, row.started_at, row.auditor, row.state, row.findings))
     ]
 
 
@@ -137,8 +134,10 @@ def _one(connection: Connection, digest: str, kind: type[T]) -> T:
 
 
 def _blobs(connection: Connection, digests: Sequence[str]) -> dict[str, Blob]:
+    """Blobs by digest; one whose columns have lost their type counts as lost."""
     rows = connection.execute(select(BLOB).where(BLOB.c.digest.in_(digests)))
-    return {row.digest: Blob(digest=row.digest, codec=row.codec, size=row.size, data=bytes(row.data)) for row in rows}
+    whole = (row for row in rows if isinstance(row.data, bytes | memoryview) and isinstance(row.size, int))
+    return {row.digest: Blob(digest=row.digest, codec=row.codec, size=row.size, data=bytes(row.data)) for row in whole}
 
 
 def _sealed(row: Row[Any], what: str, values: Sequence[object]) -> bool:

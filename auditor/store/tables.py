@@ -34,6 +34,7 @@ RUN = Table(
     Column("started_at", String(40), nullable=False),
     Column("auditor", String(40), nullable=False),
     Column("state", String(20), nullable=False),
+    Column("findings", Integer),
     Column("seal", String(32), nullable=False),
 )
 
@@ -83,6 +84,7 @@ FINDING = Table(
     Column("rule", Text, nullable=False),
     Column("verdict", String(20), nullable=False),
     Column("severity", String(20), nullable=False),
+    Column("seal", String(32), nullable=False),
     Index("finding_id", "id", "run"),
 )
 

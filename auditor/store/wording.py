@@ -18,7 +18,7 @@ _CAUSES = (
         "Free some space or choose another place with --store.",
     ),
     (
-        ("malformed", "not a database", "corrupt"),
+        ("malformed", "not a database", "corrupt", "can't decode"),
         "is damaged or no database",
         "Restore it from a copy, or choose another file with --store.",
     ),

@@ -23,7 +23,7 @@ def begin(connection: Connection, kind: RunKind, started_at: str, auditor: str) 
     stem = started_at.replace("-", "").replace(":", "")
     taken = set(connection.execute(select(RUN.c.id).where(RUN.c.id.startswith(stem, autoescape=True))).scalars())
     name = next(n for n in (stem, *(f"{stem}-{i}" for i in range(2, len(taken) + 3))) if n not in taken)
-    row = {"id": name, "kind": kind, "started_at": started_at, "auditor": auditor, "state": "running"}
+    row = {"id": name, "kind": kind, "started_at": started_at, "auditor": auditor, "state": "running", "findings": None}
     connection.execute(RUN.insert().values(row | {"seal": seal(row.values())}))
     return name
 
@@ -49,8 +49,9 @@ def link(connection: Connection, run: str, hosts: Sequence[StoredHost]) -> None:
 def finish(connection: Connection, run: str, report: Report | None, state: RunState) -> None:
     """Ends a run, with its report where it has one."""
     row = _run(connection, run)
-    values = {"id": row.id, "kind": row.kind, "started_at": row.started_at, "auditor": row.auditor, "state": state}
-    connection.execute(RUN.update().where(RUN.c.number == row.number).values(state=state, seal=seal(values.values())))
+    findings = None if report is None else len(report.findings)
+    mark = seal((row.id, row.kind, row.started_at, row.auditor, state, findings))
+    connection.execute(RUN.update().where(RUN.c.number == row.number).values(state=state, findings=findings, seal=mark))
     if report is not None:
         _report(connection, row.number, report)
 
@@ -100,7 +101,7 @@ def _report(connection: Connection, run: int, report: Report) -> None:
         for place, f in enumerate([*report.findings, *report.undetermined])
     ]
     if rows:
-        connection.execute(FINDING.insert(), rows)
+        connection.execute(FINDING.insert(), [row | {"seal": seal(row.values())} for row in rows])
 
 
 def _blobs(connection: Connection, blobs: Sequence[Blob]) -> None:

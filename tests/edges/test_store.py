@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import signal
 import sqlite3
 import stat
@@ -251,6 +252,33 @@ def test_a_row_that_was_changed_is_noticed(tmp_path: Path, statement: str) -> No
         store.runs()
 
 
+def _read_all(path: Path) -> tuple[object, ...]:
+    with open_store(path, write=False) as store:
+        return store.latest_results(), store.read_report(), store.runs()
+
+
+def test_no_flipped_bit_of_the_file_goes_unnoticed(tmp_path: Path) -> None:
+    """What is read is what was saved, or an error, or a host or section that says it is unreadable."""
+    path, damaged = tmp_path / "store.db", tmp_path / "damaged.db"
+    with open_store(path) as store:
+        store.finish_run(_fill(store, "SRVA", "SRVB"), _report())
+    whole, data, chance = _read_all(path), path.read_bytes(), random.Random(2003)
+    for _ in range(250):
+        changed = bytearray(data)
+        changed[chance.randrange(len(changed))] ^= 1 << chance.randrange(8)
+        damaged.write_bytes(changed)
+        try:
+            results, report, runs = _read_all(damaged)
+        except StoreError:
+            continue
+        assert (report, runs) == whole[1:]
+        assert isinstance(results, list)
+        for got in (stored for stored in results if stored not in whole[0]):  # type: ignore[operator]
+            seen = got.result.snapshot.sections if got.result.snapshot else None
+            told = [getattr(seen, name).status for name in Sections.__struct_fields__] if seen else [got.result.status]
+            assert "failed" in told
+
+
 def test_a_report_with_a_lost_part_is_an_error(tmp_path: Path) -> None:
     path = tmp_path / "store.db"
     with open_store(path) as store:
@@ -258,43 +286,6 @@ def test_a_report_with_a_lost_part_is_an_error(tmp_path: Path) -> None:
     _change(path, "DELETE FROM part WHERE name = 'findings'")
     with open_store(path, write=False) as store, pytest.raises(StoreError, match="lost"):
         store.read_report()
-
-
-def test_reading_makes_no_store(tmp_path: Path) -> None:
-    with pytest.raises(StoreError, match="no store"), open_store(tmp_path / "none.db", write=False):
-        pass
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_a_file_that_is_no_database_says_so(tmp_path: Path) -> None:
-    path = tmp_path / "store.db"
-    path.write_bytes(b"this is no database, only a text that is long enough to be looked at" * 20)
-    for write in (True, False):
-        with pytest.raises(StoreError, match="no database"), open_store(path, write=write):
-            pass
-
-
-def test_another_programs_database_is_refused(tmp_path: Path) -> None:
-    path = tmp_path / "other.db"
-    _change(path, "CREATE TABLE other (x)")
-    with pytest.raises(StoreError, match="no store"), open_store(path, write=False):
-        pass
-
-
-def test_a_store_of_a_newer_version_is_refused(tmp_path: Path) -> None:
-    path = tmp_path / "store.db"
-    with open_store(path):
-        pass
-    _change(path, "UPDATE auditor_schema SET version = 99")
-    for write in (True, False):
-        with pytest.raises(StoreError, match="newer"), open_store(path, write=write):
-            pass
-
-
-def test_a_folder_that_cannot_be_made_says_so(tmp_path: Path) -> None:
-    (tmp_path / "file").write_text("x")
-    with pytest.raises(StoreError, match="can't be made"), open_store(tmp_path / "file" / "store.db"):
-        pass
 
 
 def test_a_full_disk_is_a_clear_error_and_loses_nothing_that_was_saved(tmp_path: Path) -> None:
@@ -310,24 +301,6 @@ def test_a_full_disk_is_a_clear_error_and_loses_nothing_that_was_saved(tmp_path:
                 store.save_result(run, _target(f"H{number}"), _result(f"H{number}", _snapshot(f"H{number}", version=os.urandom(400).hex())))
     with open_store(path, write=False) as store:
         assert "SRVA" in {s.target.name for s in store.latest_results()}
-
-
-@pytest.mark.skipif(os.geteuid() == 0, reason="root writes into read-only files")
-def test_a_read_only_file_is_a_clear_error(tmp_path: Path) -> None:
-    path = tmp_path / "store.db"
-    with open_store(path):
-        pass
-    path.chmod(0o400)
-    with pytest.raises(StoreError, match="read-only"), open_store(path):
-        pass
-
-
-def test_a_store_opened_for_reading_refuses_to_write(tmp_path: Path) -> None:
-    path = tmp_path / "store.db"
-    with open_store(path):
-        pass
-    with open_store(path, write=False) as store, pytest.raises(StoreError, match="read-only"):
-        store.begin_run("audit", AT, "0.1.0")
 
 
 def test_many_threads_save_at_once(tmp_path: Path) -> None:
@@ -369,9 +342,3 @@ def test_a_killed_run_loses_no_finished_host(tmp_path: Path) -> None:
         assert {f"H{i}" for i in range(finished + 1)} <= set(saved)
         assert all(result.snapshot == _snapshot(name) for name, result in saved.items())
         assert [r.state for r in store.runs()] == ["running"]
-
-
-def test_a_password_in_a_database_url_is_not_shown(tmp_path: Path) -> None:
-    with pytest.raises(StoreError) as caught, open_store("postgresql+psycopg://audit:geheim@127.0.0.1:1/store"):
-        pass
-    assert "geheim" not in str(caught.value)
