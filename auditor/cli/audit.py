@@ -103,7 +103,7 @@ def _limited(store: Store, limit: str | None) -> list[StoredHost]:
     """The last results of the store's hosts, those that a limit names. Raises UsageError where none is left."""
     from auditor.model.pattern import matches_any
 
-    hosts = store.latest_results()
+    hosts = sorted(store.latest_results(), key=lambda host: host.target.name.casefold())
     if not hosts:
         raise UsageError("the store holds no results", next_step="Run `auditor collect` first, or name the store with --store.")
     if limit is None:
