@@ -100,8 +100,24 @@ def _put_system(registry: Registry, machine: Machine) -> None:
     put(rf"{_CONTROL}\Nls\Language", "InstallLanguage", system.ui_language.upper())
     put(rf"{_CONTROL}\Nls\CodePage", "OEMCP", str(system.code_page))
     put(rf"{_CONTROL}\Nls\CodePage", "ACP", str(system.ansi_code_page))
-    put(r"HKLM\SOFTWARE\Microsoft\Windows\CurrentVersion", "ProgramFilesDir", system.program_files)
-    put(r"HKLM\SOFTWARE\Microsoft\Windows\CurrentVersion", "CommonFilesDir", f"{system.program_files}\\Common Files")
+    _put_folders(registry, machine)
+
+
+def _put_folders(registry: Registry, machine: Machine) -> None:
+    """Where the known folders are, as the registry tells it; a Windows of 64 bits has those of 32 bits beside them."""
+    current, system = r"HKLM\SOFTWARE\Microsoft\Windows\CurrentVersion", machine.facts.system
+    environment = machine.environment()
+    for suffix in ("", " (x86)") if system.architecture == "x64" else ("",):
+        programs = f"{system.program_files}{suffix}"
+        registry.put(current, f"ProgramFilesDir{suffix}", programs)
+        registry.put(current, f"CommonFilesDir{suffix}", f"{programs}\\Common Files")
+    registry.put(rf"{current}\Explorer\Shell Folders", "Common AppData", environment["PROGRAMDATA"])
+    profiles = rf"{CURRENT_VERSION}\ProfileList"
+    if machine.legacy:
+        registry.put(profiles, "ProfilesDirectory", "%SystemDrive%\\Documents and Settings", "REG_EXPAND_SZ")
+        registry.put(profiles, "AllUsersProfile", "All Users")
+    else:
+        registry.put(profiles, "ProgramData", "%SystemDrive%\\ProgramData", "REG_EXPAND_SZ")
 
 
 def _put_zone(registry: Registry, machine: Machine) -> None:

@@ -64,6 +64,8 @@ class SystemFacts(Facts, frozen=True, kw_only=True):
     powershell: Annotated[str, Meta(pattern=r"^(none|\d{1,2}(\.\d{1,6}){1,3})$")] = "5.1"
     """`$PSVersionTable.PSVersion` as text; `none` where there is no powershell.exe."""
     language_mode: Literal["FullLanguage", "ConstrainedLanguage", "RestrictedLanguage", "NoLanguage"] = "FullLanguage"
+    blocked_by: Literal["amsi", "application_control"] | None = None
+    """What keeps the probe's script from running, though powershell.exe starts."""
     inbox: InboxFacts = InboxFacts()
 
 
@@ -266,6 +268,8 @@ class AccessFacts(Facts, frozen=True, kw_only=True):
     """Whether the host's audit policy writes logons to the Security log, the auditor's own among them."""
     denied: tuple[Right, ...] = ()
     """What it can't read besides. Without elevation the Security log is denied anyway."""
+    denied_classes: tuple[Name, ...] = ()
+    """WMI classes that it may not ask over WS-Management (`StdRegProv` is the registry); `denied: [wmi]` is all of WMI."""
     denied_keys: tuple[Text, ...] = ()
     """Registry keys that it can't open, with all below."""
     denied_files: tuple[Text, ...] = ()

@@ -21,6 +21,7 @@ from auditor.lab.fleet import Fleet, LabHost, load_fleet, problem_of
 from auditor.lab.machine import Machine
 from auditor.lab.server import LabServer
 from auditor.lab.shell import Digest, LabShell, Probe, Violations
+from auditor.lab.wmi_service import WmiService
 from auditor.model.errors import LabError
 
 INVENTORY, VIOLATIONS = "inventory.yml", "violations.jsonl"
@@ -80,7 +81,8 @@ def serve(
     violations = Violations(state / VIOLATIONS, tell)
     probe = Probe(digests=probe_digests, digest_of=probe_digest_of)
     shells = {name: LabShell(machine, clock=tell, probe=probe, violations=violations) for name, machine in machines.items()}
-    server = LabServer([_endpoint(host, fleet, passwords) for host in fleet.hosts], shells, state)
+    routes = {name: WmiService(machine, shells[name]).routes() for name, machine in machines.items()}
+    server = LabServer([_endpoint(host, fleet, passwords) for host in fleet.hosts], shells, state, routes=routes)
     server.start()
     lab = Lab(fleet, server, machines, state)
     _write_private(lab.inventory, yaml.safe_dump(inventory(lab, passwords), sort_keys=False, allow_unicode=True))

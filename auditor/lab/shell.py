@@ -46,6 +46,25 @@ class Probe(msgspec.Struct, frozen=True, kw_only=True):
         return digest in self.digests or (self.digest_of is not None and digest == self.digest_of(sections))
 
 
+_BLOCKS = {
+    "amsi": ("ParserError", "ScriptContainedMaliciousContent"),
+    "application_control": ("SecurityError", "ScriptBlockedByPolicy"),
+}
+"""What blocks to the category and the id of the error that powershell.exe writes, the same in every language."""
+
+
+def _blocked(error: tuple[str, str]) -> BufferedProcess:
+    """powershell.exe whose script was not let run."""
+    process = BufferedProcess()
+    lines = (f"    + CategoryInfo          : {error[0]}: (:) [], ParentContainsErrorRecordException_x000D__x000A_",
+             f"    + FullyQualifiedErrorId : {error[1]}_x000D__x000A_")  # fmt: skip
+    texts = "".join(f'<S S="Error">{line}</S>' for line in lines)
+    clixml = f'#< CLIXML\r\n<Objs Version="1.1.0.1" xmlns="http://schemas.microsoft.com/powershell/2004/04">{texts}</Objs>'
+    process.write("stderr", clixml.encode("ascii"))
+    process.finish(1)
+    return process
+
+
 class Violations:
     """What the auditor's account tried besides the probe: one JSON object a line."""
 
@@ -89,6 +108,8 @@ class LabShell:
             raise self.violation(user, f"command line: {line}")
         if self.machine.facts.system.powershell == "none":
             return self._operate("powershell.exe", user, codepage)
+        if self.machine.facts.system.blocked_by is not None:
+            return _blocked(_BLOCKS[self.machine.facts.system.blocked_by])
         return ProbeProcess(self, user)
 
     def violation(self, user: str, what: str) -> Refusal:

@@ -44,6 +44,9 @@ INVALID_SELECTORS = 0x8033805B
 QUOTA_SHELLS = 0x803381A5
 QUOTA_OPERATIONS = 0x803381A6
 LINE_TOO_LONG = 0x800700CE
+FILTER_INVALID = 0x8033801A
+CONTEXT_INVALID = 0x8033801B
+WMI_DENIED = 0x80338104
 
 SMALLEST_ENVELOPE = 8192
 """DSP0226 lets a service refuse requests for smaller answers than this."""
@@ -64,6 +67,9 @@ _SHAPES: dict[int, tuple[str, str, str]] = {
     SCHEMA_INVALID: ("s:Sender", "w:SchemaValidationError", ""),
     INVALID_SELECTORS: ("s:Sender", "w:InvalidSelectors", "UnexpectedSelectors"),
     QUOTA_SHELLS: ("s:Sender", "w:QuotaLimit", ""),
+    FILTER_INVALID: ("s:Sender", "n:CannotProcessFilter", ""),
+    CONTEXT_INVALID: ("s:Receiver", "n:InvalidEnumerationContext", ""),
+    WMI_DENIED: ("s:Sender", "w:AccessDenied", ""),
 }
 _OTHER_SHAPE = ("s:Receiver", "w:InternalError", "")
 
