@@ -14,10 +14,10 @@ from typing import Any
 from auditor.analysis.binding import Binding, Setting, Test
 from auditor.analysis.outcome import Outcome, conjoin, disjoin, negate
 from auditor.analysis.selectors_count import compile_count, compile_filter
+from auditor.analysis.selectors_event import compile_event
 from auditor.analysis.selectors_host import (
     compile_defender,
     compile_driver,
-    compile_event,
     compile_feature,
     compile_file,
     compile_os,

@@ -14,7 +14,6 @@ from auditor.model.pattern import compile_pattern
 from auditor.model.selector import (
     DefenderSelector,
     DriverSelector,
-    EventSelector,
     FeatureSelector,
     FileSelector,
     OsSelector,
@@ -298,42 +297,9 @@ def compile_defender(selector: DefenderSelector, setting: Setting) -> Test:
     return test
 
 
-def compile_event(selector: EventSelector, setting: Setting) -> Test:
-    """Events in the window that was collected; absence is knowledge only as far back as the log reaches."""
-    role, ids = setting.role(selector.host), frozenset(selector.id)
-    tests = [(f, compile_pattern(p)) for f in ("log", "source") if (p := getattr(selector, f)) is not None]
-    string = compile_pattern(selector.string) if selector.string is not None else None
-
-    def fits(reading: Any) -> bool:
-        return (
-            reading.id in ids
-            and all(test(getattr(reading, field).casefold()) for field, test in tests)
-            and (string is None or any(string(text.casefold()) for text in reading.strings))
-        )
-
-    def test(binding: Binding) -> Outcome:
-        facts = binding.hosts[role]
-        found = [reading for reading in facts.sections.events.readings if fits(reading)]
-        if len(found) >= selector.at_least:
-            return Outcome(True, tuple(facts.evidence("events", f"{r.log}/{r.record}", "id", f"{r.source} {r.id} {r.time}") for r in found))
-        return undecided(facts, "events", _short_logs(facts, selector.log))
-
-    return test
-
-
-def _short_logs(facts: HostFacts, log: str | None) -> list[str]:
-    fits = compile_pattern(log) if log else lambda _: True
-    return [
-        f"{facts.name}: events: the log {c.log} reaches back to {c.oldest} only, asked from {c.asked_from}"
-        for c in facts.snapshot.log_coverage
-        if fits(c.log.casefold()) and c.oldest and c.asked_from and c.oldest > c.asked_from
-    ]
-
-
 __all__ = [
     "compile_defender",
     "compile_driver",
-    "compile_event",
     "compile_feature",
     "compile_file",
     "compile_os",

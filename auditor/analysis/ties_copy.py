@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from auditor.analysis.copyjobs import CopyJob, copy_jobs
 from auditor.analysis.facts import HostFacts
 from auditor.analysis.naming import Naming
@@ -15,8 +17,18 @@ def copy_edges(facts: HostFacts, naming: Naming) -> list[Edge]:
     """`copies-to` edges of the copy jobs that a host runs, whichever way they copy. Copies inside one host are no edges."""
     if not facts.sections.tasks.usable and not facts.sections.scripts.usable and not facts.sections.jobs.usable:
         return []
-    edges = (_edge(facts, job, naming) for job in copy_jobs(facts.snapshot))
-    return [edge for edge in edges if edge is not None]
+    found: dict[tuple[object, ...], Edge] = {}
+    for job in copy_jobs(facts.snapshot):
+        edge = _edge(facts, job, naming)
+        if edge is not None:
+            key = (edge.source, edge.target, edge.share, edge.destructive, edge.writes_executables, edge.hours, edge.detail)
+            found[key] = _joined(found[key], edge) if key in found else edge
+    return list(found.values())
+
+
+def _joined(first: Edge, second: Edge) -> Edge:
+    """One copy that two records tell of, as a .job file and the listing of schtasks do."""
+    return msgspec.structs.replace(first, evidence=tuple(dict.fromkeys((*first.evidence, *second.evidence))))
 
 
 def _edge(facts: HostFacts, job: CopyJob, naming: Naming) -> Edge | None:

@@ -11,8 +11,9 @@ from typing import NamedTuple
 from auditor.analysis.facts import HostFacts, security_key
 from auditor.analysis.matching import named
 from auditor.model.finding import Evidence
-from auditor.model.host import DefenderReading, DefenderRecord
+from auditor.model.host import DefenderReading, DefenderRecord, SecurityRecord
 from auditor.model.signature import Decode, ValueSource
+from auditor.model.version import parse_version
 
 _YEARS = range(1995, 2100)
 """A date outside is a wrong reading, not a date."""
@@ -74,7 +75,7 @@ def _readings(facts: HostFacts, source: ValueSource) -> Iterator[_Reading]:
         for value in facts.security.values(source.registry.key, source.registry.value):
             yield _Reading("security", security_key(value), "data", value.data)
     elif source.file is not None:
-        for file in facts.security.files(source.file.path):
+        for file in sorted(facts.security.files(source.file.path), key=_newest, reverse=True):
             field, text = ("file_version", file.file_version) if source.file.line is None else ("data", _line(file.data, source.file.line))
             yield _Reading("security", file.path, field, text)
     elif source.program is not None:
@@ -85,6 +86,12 @@ def _readings(facts: HostFacts, source: ValueSource) -> Iterator[_Reading]:
             yield _Reading("drivers", driver.name, "file_version", driver.file_version)
     elif source.defender is not None:
         yield from _defender(facts, source.defender)
+
+
+def _newest(file: SecurityRecord) -> tuple[int, ...]:
+    """Of several files that fit, such as the folders of a platform's versions, the newest is the one at work."""
+    version = parse_version(file.file_version)
+    return version.parts if version else ()
 
 
 def _defender(facts: HostFacts, field: str) -> Iterator[_Reading]:
@@ -130,26 +137,26 @@ def _after_colon(text: str) -> str | None:
 
 
 def _hex_dword(text: str) -> str | None:
-    return f"0x{int(text):08x}" if text.strip().isdigit() and len(text) < 20 else None
+    return f"0x{int(text):08x}" if text.strip().isdecimal() and len(text) < 20 else None
 
 
 def _trend_pattern(text: str) -> str | None:
-    if not text.strip().isdigit() or len(text) > 12:
+    if not text.strip().isdecimal() or len(text) > 12:
         return None
     number = int(text)
     return f"{number // 100000}.{number % 100000 // 100}.{number % 100}"
 
 
 def _unix_time(text: str) -> str | None:
-    return _moment(datetime(1970, 1, 1, tzinfo=UTC), int(text)) if text.strip().isdigit() and len(text) < 12 else None
+    return _moment(datetime(1970, 1, 1, tzinfo=UTC), int(text)) if text.strip().isdecimal() and len(text) < 12 else None
 
 
 def _filetime(text: str) -> str | None:
     """100 nanoseconds since 1601: a decimal number, or eight bytes in hex, lowest first."""
     clean = text.strip()
-    if re.fullmatch(r"[0-9a-f]{16}", clean) and not clean.isdigit():
+    if re.fullmatch(r"[0-9a-f]{16}", clean) and not clean.isdecimal():
         ticks = int.from_bytes(bytes.fromhex(clean), "little")
-    elif clean.isdigit() and len(clean) < 20:
+    elif clean.isdecimal() and len(clean) < 20:
         ticks = int(clean)
     else:
         return None
@@ -168,6 +175,15 @@ def _first_line(text: str) -> str | None:
     return next((line.strip() for line in text.splitlines() if line.strip()), None)
 
 
+def _sav_version(text: str) -> str | None:
+    """A DWORD: version times 100 in the low half, build in the high half; a dotted text is taken as it is."""
+    if not text.strip().isdecimal():
+        return _plain(text)
+    number = int(text) if len(text) < 12 else 0
+    low, high = number & 0xFFFF, number >> 16 & 0xFFFF
+    return f"{low // 100}.{low % 100 // 10}.{high}" if low >= 100 else None
+
+
 DECODERS: Mapping[Decode, Callable[[str], str | None]] = MappingProxyType(
     {
         "text": _plain,
@@ -179,5 +195,6 @@ DECODERS: Mapping[Decode, Callable[[str], str | None]] = MappingProxyType(
         "unix_time": _unix_time,
         "filetime": _filetime,
         "first_line": _first_line,
+        "sav_version": _sav_version,
     }
 )

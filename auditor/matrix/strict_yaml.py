@@ -101,10 +101,9 @@ class _Walk:
         self._seen: set[int] = set()
 
     def read(self, node: yaml.Node, keys: Keys, depth: int) -> Any:
-        place = (node.start_mark.line + 1, node.start_mark.column + 1)
-        self.places[keys] = place
         if id(node) in self._seen:
-            return self._refuse(node, "an alias (`*name`): write the value out")
+            return self._refuse(node, "an alias (`*name`): write the value out", self.places.get(keys))
+        self.places.setdefault(keys, (node.start_mark.line + 1, node.start_mark.column + 1))
         self._seen.add(id(node))
         if depth > DEEPEST:
             return self._refuse(node, f"nested deeper than {DEEPEST} levels")
@@ -124,8 +123,8 @@ class _Walk:
             elif key.value in found:
                 self._refuse(key, f"the key {key.value!r} for a second time")
             else:
-                found[key.value] = self.read(value, (*keys, key.value), depth + 1)
                 self.places[(*keys, key.value)] = (key.start_mark.line + 1, key.start_mark.column + 1)
+                found[key.value] = self.read(value, (*keys, key.value), depth + 1)
         return found
 
     def _scalar(self, node: yaml.Node) -> Any:
@@ -138,6 +137,6 @@ class _Walk:
             return node.value == "true"
         return None if kind == "null" else self._refuse(node, f"a tag ({node.tag})")
 
-    def _refuse(self, node: yaml.Node, what: str) -> None:
-        line, column = node.start_mark.line + 1, node.start_mark.column + 1
+    def _refuse(self, node: yaml.Node, what: str, place: Place | None = None) -> None:
+        line, column = place or (node.start_mark.line + 1, node.start_mark.column + 1)
         self.problems.append(Problem(file=self._file, line=line, column=column, message=f"not allowed: {what}"))

@@ -216,6 +216,8 @@ class EventSelector(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     """Glob over one of the insertion strings."""
     at_least: int = 1
     """How many such events."""
+    within_days: int | None = None
+    """Only the last days before the collection; the log must reach back as far for absence to be knowledge."""
 
 
 class EdgeSelector(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
