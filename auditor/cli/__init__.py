@@ -15,6 +15,8 @@ def main() -> None:
 
         print(f"auditor {__version__}")
         return
+    from auditor.cli.interrupt import end_in_order
     from auditor.cli.program import run
 
+    end_in_order()
     sys.exit(run(sys.argv[1:]))

@@ -88,13 +88,14 @@ def asked(kind: RunKind, every: Everywhere, asking: Asking) -> Iterator[Asked]:
 
     _require_source(every, asking)
     matrix = load(every)
-    with stopping() as stop, _sources(every, asking) as (sources, where):
+    with _sources(every, asking) as (sources, where):
         vault = asking.vault_password_file
         inventory = load_inventory(sources, limit=every.limit, trust=asking.trust_inventory, vault_password_files=vault)
         with open_store(where) as store:
             started = timestamp(_now)
             run = store.begin_run(kind, started, __version__)
-            _collect(store, run, inventory, matrix, asking, stop)
+            with stopping() as stop:
+                _collect(store, run, inventory, matrix, asking, stop)
             yield Asked(store=store, run=run, started=started, inventory=inventory, matrix=matrix, interrupted=stop.is_set())
 
 

@@ -10,6 +10,16 @@ from collections.abc import Iterator
 from types import FrameType
 
 
+def end_in_order() -> None:
+    """Makes SIGTERM end the program as Ctrl-C does, so that what it started is stopped and what it holds is closed."""
+
+    def on_signal(_number: int, _frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, on_signal)
+
+
 @contextlib.contextmanager
 def stopping(words: str = "stopping; what was collected is kept") -> Iterator[threading.Event]:
     """An event that is set by the first signal, which says so in these words. Outside the main thread signals are left alone."""

@@ -12,10 +12,11 @@ import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import msgspec
 
+from auditor.cli.interrupt import stopping
 from auditor.model.errors import LabError
 
 START_SECONDS = 60.0
@@ -36,16 +37,26 @@ def rehearsal(fleet: str) -> Iterator[Ready]:
 
     load_fleet(fleet)
     with tempfile.TemporaryDirectory(prefix="auditor-lab-") as folder, (Path(folder) / "log").open("w+b") as log:
-        command = [sys.executable, "-m", "auditor", "lab", "--fleet", fleet, "--state", str(Path(folder) / "state")]
-        environment = {name: value for name, value in os.environ.items() if not name.startswith("AUDITOR_")} | {
-            "PYTHONPATH": _import_path()
-        }
-        # its own session, so that Ctrl-C reaches only the audit, which then stops the lab in order
-        child = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, env=environment, start_new_session=True)  # noqa: S603 - our own program
+        child: subprocess.Popen[bytes] | None = None
         try:
+            # a signal while the child is being made would leave it without anyone to stop it
+            with stopping("stopping") as stop:
+                child = _start(fleet, Path(folder) / "state", log)
+            if stop.is_set():
+                raise KeyboardInterrupt
             yield _wait(child, Path(folder) / "log")
         finally:
-            _stop(child)
+            if child is not None:
+                _stop(child)
+
+
+def _start(fleet: str, state: Path, log: IO[bytes]) -> subprocess.Popen[bytes]:
+    command = [sys.executable, "-m", "auditor", "lab", "--fleet", fleet, "--state", str(state), "--until-input-ends"]
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("AUDITOR_")} | {"PYTHONPATH": _import_path()}
+    # its own session, so that Ctrl-C reaches only the audit, which then stops the lab in order
+    return subprocess.Popen(  # noqa: S603 - our own program
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, env=environment, start_new_session=True
+    )
 
 
 def _import_path() -> str:
@@ -84,10 +95,11 @@ def _first_line(child: subprocess.Popen[bytes]) -> bytes:
 
 def _stop(child: subprocess.Popen[bytes]) -> None:
     child.terminate()
+    for pipe in (child.stdin, child.stdout):
+        if pipe is not None:
+            pipe.close()
     try:
         child.wait(STOP_SECONDS)
     except subprocess.TimeoutExpired:
         child.kill()
         child.wait()
-    if child.stdout is not None:
-        child.stdout.close()
