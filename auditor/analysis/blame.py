@@ -55,7 +55,7 @@ class Ranking:
     def image(self, module: str) -> str:
         """File name of a module: from the driver list, the text's claim, or Windows' own files; else the module's name as it is."""
         driver = self.drivers.named(module)
-        if driver is not None:
+        if driver is not None and "." in driver.name:
             return driver.name
         claimed = self.evidence.claimed_image
         if claimed and (stem(claimed) == stem(module) or claimed.rpartition(".")[0].casefold() == module.casefold()):

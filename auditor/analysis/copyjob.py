@@ -70,7 +70,8 @@ def unfollowed(tool: str, reason: str, command: str) -> Found:
     """A copy of which nothing is known but that there may be one, and why."""
     end = CopyEnd(kind="unresolved")
     return Found(
-        source=end, destination=end, tool=tool, destructive=None, writes_executables=None, hours=None, reason=reason, command=command, frames=(),
+        source=end, destination=end, tool=tool, destructive=None, writes_executables=None, hours=None, reason=reason,
+        command=command, frames=(),
     )  # fmt: skip
 
 

@@ -25,11 +25,12 @@ class CommandReader:
         self._variables = {name.casefold(): (cleaned(value),) for name, value in (variables or {}).items()}
         self._host = host
         self._links: dict[str, str] = {}
-        self._called: set[str] = set()
+        self._calls: dict[str, set[str]] = {}
 
     def is_called(self, path: str) -> bool:
-        """Whether a script was run because another one, or a line, calls it."""
-        return path.casefold().replace("/", "\\") in self._called
+        """Whether a script was run because a list of lines, or a script that nothing else calls, calls it."""
+        called = set().union(*self._calls.values())
+        return any(path.casefold() in callees for caller, callees in self._calls.items() if caller not in called)
 
     def _state(self) -> State:
         state = State(self._variables)
@@ -53,7 +54,7 @@ class CommandReader:
             if not jobs and any(_speaks_of_copying(rest) for _, rest in walker.unread[unread:]):
                 jobs = [job_of(unfollowed("script", f"the script {walker.unread[-1][0]} was not read", line), self._host)]
             results.append(jobs)
-        self._called.update(walker.entered)
+        self._calls.setdefault("", set()).update(walker.entered)
         return results
 
     def read_script(self, kind: str, text: str, path: str = "") -> list[CopyJob]:
@@ -68,7 +69,7 @@ class CommandReader:
             INTERPRETERS[kind](walker, cleaned(text), state)
         except Stopped:
             walker.found.append(stopped(path))
-        self._called.update(walker.entered - {path.casefold()})
+        self._calls.setdefault(path.casefold(), set()).update(walker.entered - {path.casefold()})
         return [job_of(found, self._host) for found in walker.found]
 
 

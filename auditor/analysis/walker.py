@@ -228,8 +228,8 @@ class Walker:
             self.note_unread(path, rest)
             return True
         interpreter = self.interpreters.get(script_kind(key, text))
-        if interpreter is None or not self.enter():
-            return False
+        if interpreter is None or sum(1 for f in self.frames if f.record == key) > 1 or not self.enter():
+            return interpreter is not None
         given = arguments if arguments is not None else tuple(split_arguments(rest))
         saved = state.arguments, state.script
         state.arguments, state.script = given, key if state.script is None or "\\" in key else state.script

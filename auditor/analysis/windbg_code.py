@@ -10,7 +10,7 @@ import re
 import msgspec
 
 from auditor.analysis.windbg_draft import MAX_DIFFERENCES, MAX_FRAMES, MAX_MODULES, Draft, Module, Place, Stack
-from auditor.analysis.windbg_parse import Frame, Instruction, frame, instruction, number, symbol
+from auditor.analysis.windbg_parse import Frame, Instruction, frame, instruction, number, operand, symbol
 
 _REGISTER = re.compile(r"\b(?:eip|rip|pc)=([0-9a-fA-F]{8}(?:[0-9a-fA-F]{8})?)\b")
 _LABEL = re.compile(r"[A-Za-z_]\S{0,600}:$")
@@ -36,6 +36,7 @@ class CodeReader:
         self._in_context = False
         self._unloaded = False
         self._misses = 0
+        self._unfinished: Instruction | None = None
 
     @property
     def waits(self) -> bool:
@@ -120,6 +121,8 @@ class CodeReader:
 
     def other_line(self, draft: Draft, line: str) -> bool:
         """Registers, the label above an instruction, a symbol that FAULTING_IP waits for. Whether it was one of ours."""
+        if self._unfinished is not None and self._operand(draft, line):
+            return True
         for name in _REGISTERS:
             if name in line:
                 return self._registers(draft, line, name)
@@ -174,6 +177,8 @@ class CodeReader:
         return True
 
     def _instruction(self, draft: Draft, code: Instruction) -> None:
+        if draft.machine in (None, "wide") and code.machine is not None:
+            draft.machine = code.machine
         label, self._label = self._label, None
         place = Place(address=code.address) if label is None else msgspec.structs.replace(label, address=code.address)
         if self._place == "FAULTING_IP" and draft.fault is None:
@@ -182,10 +187,26 @@ class CodeReader:
             draft.follow_up = place
         elif self._in_context and label is not None and draft.fault is None:
             draft.fault = place
-        if (self._in_context or self._place == "FAULTING_IP") and code.target is not None:
-            draft.target = code.target if draft.target is None else draft.target
-            draft.access = draft.access or ("write" if code.writes else "read")
+        self._unfinished = None
+        if self._in_context or self._place == "FAULTING_IP":
+            self._touch(draft, code)
         self._place = None
+
+    def _touch(self, draft: Draft, code: Instruction) -> None:
+        """What the faulting instruction touched; its operand may stand on the next line."""
+        if code.target is None:
+            self._unfinished = code
+            return
+        draft.target = code.target if draft.target is None else draft.target
+        draft.access = draft.access or ("write" if code.writes else "read")
+
+    def _operand(self, draft: Draft, line: str) -> bool:
+        code, self._unfinished = self._unfinished, None
+        target = operand(line)
+        if code is None or target is None:
+            return False
+        self._touch(draft, msgspec.structs.replace(code, target=target))
+        return True
 
     def _difference(self, draft: Draft, line: str) -> None:
         match = _DIFFERENCE.match(line)

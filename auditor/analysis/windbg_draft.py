@@ -135,7 +135,7 @@ class Draft:
         if found[0] is None:
             found[0] = self._first_of_bucket(code)
         stack_code, arguments = self.stack_code()
-        if stack_code is not None and code is not None and base_code(stack_code) == base_code(code):
+        if stack_code is not None and (code is None or base_code(stack_code) == base_code(code)):
             for place, value in enumerate(arguments[:4]):
                 found[place] = value if found[place] is None else found[place]
         return tuple(found)

@@ -20,6 +20,7 @@ _INLINE = re.compile(r"(?:[0-9a-fA-F]{2,3}\s+)?\(Inline(?: Function)?\)\s+[-`]+\
 _SYMBOL = re.compile(r"([A-Za-z_][\w.~$-]{0,80}|[0-9][\w]{0,80})(?:!([^\[]{1,400}?))?(?:\+(?:0x)?([0-9a-fA-F]{1,16}))?\s*(?:\[.*)?$")
 _INSTRUCTION = re.compile(rf"({HEX})\s+([0-9a-f?]{{2,40}})\s+([a-z?][a-z0-9.]{{1,12}})(?:\s+(.*))?$")
 _OPERAND_ADDRESS = re.compile(rf"[a-z]s:(?:[0-9a-f]{{4}}:)?({HEX})\s*=")
+_WIDE_REGISTER = re.compile(r"\b(?:(r(?:[a-d]x|[sd]i|[sb]p|ip|\d{1,2}))|([xw]\d{1,2}))\b")
 _DATE = re.compile(
     r"[A-Z][a-z]{2} ([A-Z][a-z]{2})\s+(\d{1,2})\s+(\d{2}):(\d{2}):(\d{2})(?:\.\d{1,7})? (\d{4})"
     r"(?: \((?:UTC|GMT)\s*([+-])\s*(\d{1,2}):(\d{2})\))?"
@@ -112,6 +113,8 @@ class Instruction(msgspec.Struct, frozen=True, kw_only=True):
     """Whether its first operand is memory that it changes."""
     target: int | None
     """Address of its memory operand, where the debugger worked it out."""
+    machine: str | None = None
+    """x64 or arm64, where a register's name tells."""
 
 
 _ONLY_READ = ("cmp", "test", "push", "call", "jmp", "bt", "mul", "div", "fld", "prefetch", "ldr", "ldp", "ldur")
@@ -126,7 +129,15 @@ def instruction(line: str) -> Instruction | None:
     first = operands.split(",", 1)[0]
     writes = ("[" in first and not match.group(3).startswith(_ONLY_READ)) or match.group(3).startswith(("str", "stp", "stur"))
     target = _OPERAND_ADDRESS.search(operands)
-    return Instruction(address=_int(match.group(1)), writes=writes, target=_int(target.group(1)) if target else None)
+    register = _WIDE_REGISTER.search(operands)
+    machine = None if register is None else "x64" if register.group(1) else "arm64"
+    return Instruction(address=_int(match.group(1)), writes=writes, target=_int(target.group(1)) if target else None, machine=machine)
+
+
+def operand(line: str) -> int | None:
+    """The address at the start of `ds:0023:44444444=????????`, an operand that was wrapped onto a line of its own."""
+    match = _OPERAND_ADDRESS.match(line)
+    return _int(match.group(1)) if match else None
 
 
 def local_date(text: str) -> tuple[str | None, str | None]:

@@ -11,6 +11,7 @@ from collections.abc import Callable
 
 from auditor.analysis.windbg_code import CodeReader, place_of
 from auditor.analysis.windbg_draft import Draft, Place
+from auditor.analysis.windbg_fields import FIELDS, KEYS, MAY_BE_EMPTY, SQUASHED, is_prose, uncomment, without_colon
 from auditor.analysis.windbg_parse import local_date, number, uptime
 from auditor.model.crash import base_code
 
@@ -32,28 +33,6 @@ _EXCEPTION_ADDRESS = re.compile(r"ExceptionAddress:?\s*([0-9a-fA-F`]{8,17})(?:\s
 _EXCEPTION_CODE = re.compile(r"ExceptionCode:?\s*([0-9a-fA-F]{8})")
 _ATTEMPT = re.compile(r"Attempt to (read from|write to|execute non-executable) address ([0-9a-fA-F`]{1,17})")
 _BCP = re.compile(r"BC(?:Code|P([1-4]))\s*:?\s*(?:0x)?([0-9a-fA-F]{1,16})\b")
-_COMMENT = re.compile(r"\s*(?://|<[-=]|←|-->).*")
-
-FIELDS = frozenset(
-    {
-        "BUGCHECK_STR", "BUGCHECK_CODE", "BUGCHECK_P1", "BUGCHECK_P2", "BUGCHECK_P3", "BUGCHECK_P4", "PROCESS_NAME",
-        "MODULE_NAME", "IMAGE_NAME", "IMAGE_VERSION", "DEBUG_FLR_IMAGE_TIMESTAMP", "FAILURE_BUCKET_ID", "BUCKET_ID",
-        "DEFAULT_BUCKET_ID", "PRIMARY_PROBLEM_CLASS", "SYMBOL_NAME", "FAULTING_IP", "FOLLOWUP_IP", "FAULTING_MODULE",
-        "EXCEPTION_CODE", "EXCEPTION_CODE_STR", "ERROR_CODE", "READ_ADDRESS", "WRITE_ADDRESS", "TRAP_FRAME", "CONTEXT",
-        "EXCEPTION_RECORD", "STACK_TEXT", "OSNAME", "OSPLATFORM_TYPE", "OS_VERSION", "BUILDOSVER_STR", "BUILD_VERSION_STRING",
-        "OSBUILD", "OSSERVICEPACK", "SERVICEPACK_NUMBER", "PRODUCT_TYPE", "TARGET_TIME", "MEMORY_CORRUPTOR", "ANALYSIS_SOURCE",
-        "CURRENT_IRQL", "STACK_COMMAND", "LAST_CONTROL_TRANSFER", "CHKIMG_EXTENSION",
-    }
-)  # fmt: skip
-_SQUASHED = {name.replace("_", ""): name for name in FIELDS if "_" in name}
-"""Names that lost their underscores."""
-_MAY_BE_EMPTY = ("STACK_TEXT", "FAULTING_IP", "FOLLOWUP_IP")
-_KEYS = {
-    "Bugcheck.Code.KiBugCheckData": "Bugcheck.Code", "Bugcheck.Code.DumpHeader": "Bugcheck.Code",
-    "Bugcheck.Code.TargetModel": "Bugcheck.Code", "Bugcheck.Code.LegacyAPI": "Bugcheck.Code", "Bugcheck.Code.Register": "Bugcheck.Code",
-    "Failure.Bucket": "Failure.Bucket", "WER.OS.Version": "WER.OS.Version",
-}  # fmt: skip
-"""Keys of KEY_VALUES_STRING that are used."""
 
 
 class TextReader:
@@ -75,8 +54,7 @@ class TextReader:
             "System": self._on_uptime, "Loading": self._on_restart, "Microsoft": self._on_restart, "Unknown": self._on_unknown_code,
             "Timestamp": self._on_module_detail, "CheckSum": self._on_module_detail, "Image": self._on_module_detail,
             "Unloaded": self._on_unloaded, "Kernel": self._on_symbols, "Child-SP": self._on_title, "ChildEBP": self._on_title,
-            "RetAddr": self._on_title, "Resetting": self._on_reset, "BCCode": self._on_bcp, "BCP1": self._on_bcp, "BCP2": self._on_bcp,
-            "BCP3": self._on_bcp, "BCP4": self._on_bcp, "Arguments": self._on_arguments,
+            "RetAddr": self._on_title, "Resetting": self._on_reset, "BCCode": self._on_bcp, "Arguments": self._on_arguments,
         }  # fmt: skip
 
     @property
@@ -127,9 +105,12 @@ class TextReader:
         token = _TOKEN.match(line)
         if token is not None:
             name = token.group()
-            key = name if name in FIELDS else _SQUASHED.get(name)
+            key = name if name in FIELDS else SQUASHED.get(name)
             if key is not None:
                 self._field(key, line[token.end() :])
+                return
+            if name.startswith("BCP"):
+                self._on_bcp(line)
                 return
             header = _HEADER.match(line)
             if header is not None and self._header(header, header.group(1)):
@@ -218,14 +199,14 @@ class TextReader:
         rest = rest.lstrip()
         colon = rest.startswith(":")
         value = uncomment(rest[1:].strip(" \t:") if colon else rest.strip())
-        if not colon and (" " in value or (not value and key not in _MAY_BE_EMPTY)):
+        if not colon and not without_colon(key, value):
             return
         if value and self._current is not None and self._current.conflicts(key, value):
             self.finish()
         self._code.field(key)
         if key == "STACK_TEXT":
             self._code.open_stack(self._begin(), titled=True, stack_text=True)
-        elif key in _MAY_BE_EMPTY:
+        elif key in MAY_BE_EMPTY:
             self._code.expect_place(key, value)
         elif value:
             self._store(key, value)
@@ -259,7 +240,7 @@ class TextReader:
 
     def _on_key(self, line: str) -> None:
         match = _KEY.match(line)
-        self._key = _KEYS.get(match.group(1)) if match else None
+        self._key = KEYS.get(match.group(1)) if match else None
 
     def _on_value(self, line: str) -> None:
         match = _VALUE.match(line)
@@ -352,7 +333,7 @@ class TextReader:
     def _announcement(self, line: str) -> None:
         """A stop code in a sentence of any language, `STOP: 0x8E (0x.., 0x.., 0x.., 0x..)`; its parameters may stand on the next line."""
         if "0x" not in line and "(" not in line:
-            if self._current is not None and _is_prose(line) and not self._described():
+            if self._current is not None and is_prose(line) and not self._described():
                 self._part()
             return
         values = _TUPLE.search(line)
@@ -378,36 +359,3 @@ class TextReader:
         if self.draft.announced is None:
             draft = self._begin()
             draft.announced, draft.announced_parameters = code, parameters
-
-
-_NOT_PROSE = (
-    "Some register",
-    "Unable to",
-    "Debugging Details",
-    ".trap",
-    ".cxr",
-    "...",
-    "Loaded symbol",
-    "Mini Kernel",
-    "Executable search",
-)
-"""Sentences of the debugger inside an analysis."""
-
-
-def _is_prose(line: str) -> bool:
-    """Whether a person may have written this: two words, or another alphabet; not `NAME: value`, nor a sentence of the debugger."""
-    if not line.isascii():
-        return True
-    first, _, rest = line.partition(" ")
-    if not rest or first[-1:] == ":" or first.isupper() or line.startswith(_NOT_PROSE):
-        return False
-    return any("a" <= character <= "z" for character in rest[:8]) and not first.startswith("---")
-
-
-def uncomment(value: str) -> str:
-    """A value without what a person wrote behind it: comments, arrows, text in another alphabet."""
-    if "//" in value or "<" in value or "-->" in value or "←" in value:
-        value = _COMMENT.sub("", value, count=1)
-    if not value.isascii() and value[:1].isascii():
-        value = value[: next(index for index, character in enumerate(value) if not character.isascii())]
-    return value.strip(" \t\"'")
