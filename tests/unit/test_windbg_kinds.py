@@ -162,11 +162,9 @@ def test_corruption_that_is_the_loader_s_own_is_not_bad_memory() -> None:
 
 def test_the_system_is_told_as_stated() -> None:
     text = "Windows Server 2003 Kernel Version 3790 (Service Pack 2) MP (2 procs) Free x86 compatible\n"
-    text += (
-        "Product: Server, suite: TerminalServer\nDebug session time: Thu Oct  1 14:13:42.872 2026 (UTC - 5:00)\n"
-    text += "System Uptime: 0 days 0:02:09.764\n"
-        + WIDGET
-    )
+    text += "Product: Server, suite: TerminalServer\n"
+    text += "Debug session time: Thu Oct  1 14:13:42.872 2026 (UTC - 5:00)\n"
+    text += "System Uptime: 0 days 0:02:09.764\n" + WIDGET
     (crash,) = read(text)
     assert (crash.os.generation, crash.os.build, crash.os.service_pack, crash.os.product_type) == ("2003", 3790, 2, "server")
     assert (crash.crash_time, crash.uptime_seconds) == ("2026-10-01T19:13:42Z", 129.764)
