@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from auditor.cli.flags import Everywhere, verb
-from auditor.cli.say import Outputs
+from auditor.cli.say import Outputs, width
 
 if TYPE_CHECKING:
     from auditor.model.crash import CrashDocument
@@ -33,4 +33,4 @@ def crash(every: Everywhere, files: tuple[Path, ...]) -> int:
 def _table(document: CrashDocument) -> str:
     from auditor.report.crash import render
 
-    return render(document)
+    return render(document, width=width())

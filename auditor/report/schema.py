@@ -7,11 +7,12 @@ from typing import Any
 
 import msgspec
 
+from auditor.model.crash import CrashDocument
 from auditor.model.finding import Report
 from auditor.model.host import Snapshot
 from auditor.report.chain import Chain
 
-PUBLISHED: tuple[tuple[str, Any], ...] = (("report", Report), ("snapshot", Snapshot), ("explanation", Chain))
+PUBLISHED: tuple[tuple[str, Any], ...] = (("report", Report), ("snapshot", Snapshot), ("explanation", Chain), ("crash", CrashDocument))
 
 
 def schemas() -> dict[str, str]:
