@@ -10,6 +10,7 @@ import msgspec
 from auditor import __version__
 from auditor.collect.complaints import no_probe_reason
 from auditor.collect.session import Told
+from auditor.collect.wmi import WmiWay, why_no_command
 from auditor.model.errors import CollectError
 from auditor.model.host import HostResult, Sections, Snapshot, Status, Target
 from auditor.probes import framing
@@ -27,16 +28,44 @@ class Asked(NamedTuple):
     answer_bytes: int
 
 
-def make_result(asked: Asked, told: Told, seconds: float) -> HostResult:
+def make_result(asked: Asked, told: Told, seconds: float, over_wmi: WmiWay | None = None) -> HostResult:
     """The result of one host: ok only where every section asked for is ok; partial where something of the answer arrived."""
+    if over_wmi is not None and over_wmi.tried:
+        return _wmi_result(asked, told, seconds, over_wmi)
     host = asked.target.name
     answer = framing.read_answer(bytes(told.output), asked.answer_bytes)
     if not answer.sections and not answer.broken and answer.refused is None and not (answer.hello and told.failure is None):
         failure = told.failure or no_probe_reason(host, bytes(told.output[:4096]), bytes(told.complaints), told.exit_code)
         return failed_result(failure, seconds)
-    snapshot = _snapshot(asked, told, answer)
+    late = told.failure is not None and told.failure.status == "timed_out"
+    snapshot = _snapshot(asked, answer, told.first_output_at, timed_out=late, way=_engine(answer))
     status, reason, step = _status(asked, told, answer, snapshot.sections)
     return HostResult(host=host, status=status, reason=reason, next_step=step, snapshot=snapshot, seconds=seconds)
+
+
+def _wmi_result(asked: Asked, told: Told, seconds: float, over_wmi: WmiWay) -> HostResult:
+    """The result of a host that was asked over WMI, for want of a command or because the inventory says so."""
+    why = why_no_command(asked.target, told)
+    asked_how = "asked over WMI" + (f", for {why.message}" if why else "")
+    failure = over_wmi.failure
+    if failure is not None and not over_wmi.answer.sections:
+        first = make_result(asked, told, seconds) if why else failed_result(failure, seconds)
+        reason = f"{first.reason}; over WMI: {failure.message}" if why else f"over WMI: {failure.message}"
+        return msgspec.structs.replace(first, reason=reason, next_step=failure.next_step or first.next_step)
+    late = failure is not None and failure.status == "timed_out"
+    snapshot = _snapshot(asked, over_wmi.answer, over_wmi.first_at, timed_out=late, way="wmi")
+    unseen = [name for name in asked.request.sections if getattr(snapshot.sections, name).status != "ok"]
+    reason, step = f"{asked_how}; not seen as a whole: {', '.join(unseen)}", "look at the sections' own reasons"
+    if failure is not None:
+        reason, step = f"{asked_how}; the answer is not whole: {failure.message}", failure.next_step
+    return HostResult(
+        host=asked.target.name,
+        status="partial" if unseen else "ok",
+        reason=reason if unseen else asked_how,
+        next_step=step if unseen else "",
+        snapshot=snapshot,
+        seconds=seconds,
+    )
 
 
 def failed_result(failure: CollectError, seconds: float = 0.0) -> HostResult:
@@ -66,14 +95,13 @@ def _status(asked: Asked, told: Told, answer: framing.Answer, sections: Sections
     return "ok", "", ""
 
 
-def _snapshot(asked: Asked, told: Told, answer: framing.Answer) -> Snapshot:
-    timed_out = told.failure is not None and told.failure.status == "timed_out"
-    decoded = decode_answer(answer, asked.request, now=told.first_output_at, timed_out=timed_out)
+def _snapshot(asked: Asked, answer: framing.Answer, first_at: datetime | None, *, timed_out: bool, way: str) -> Snapshot:
+    decoded = decode_answer(answer, asked.request, now=first_at, timed_out=timed_out)
     return Snapshot(
         host=asked.target.name,
         collected_at=asked.started_at.strftime("%Y-%m-%dT%H:%M:%SZ"),
         collector=f"fleet-auditor {__version__}",
-        transport=_transport(asked.target, answer),
+        transport=f"{way} over {asked.target.scheme}/{asked.target.transport}",
         clock=decoded.clock,
         log_coverage=decoded.log_coverage,
         sections=decoded.sections,
@@ -81,6 +109,6 @@ def _snapshot(asked: Asked, told: Told, answer: framing.Answer) -> Snapshot:
     )
 
 
-def _transport(target: Target, answer: framing.Answer) -> str:
+def _engine(answer: framing.Answer) -> str:
     version = answer.hello.powershell[:20] if answer.hello else ""
-    return f"powershell{' ' + version if version else ''} over {target.scheme}/{target.transport}"
+    return f"powershell {version}" if version else "powershell"

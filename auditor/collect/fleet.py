@@ -22,6 +22,7 @@ from auditor.collect.policy import Allowed, refusal
 from auditor.collect.session import HostSession
 from auditor.collect.tls import TlsContexts
 from auditor.collect.transport import Ways
+from auditor.collect.wmi import WmiWay
 from auditor.model.credential import Credential
 from auditor.model.errors import CollectError
 from auditor.model.host import HostResult, Target
@@ -139,8 +140,9 @@ class _Run:
             now=self.now,
         )
         asked = Asked(target, self.request, self.now().astimezone(UTC), self.limits.answer_bytes)
-        told = session.ask(self._command, self._input)
-        result = make_result(asked, told, time.monotonic() - started)
+        second = WmiWay(target, self.request, answer_bytes=self.limits.answer_bytes, now=self.now)
+        told = session.ask(self._command, self._input, None if target.way == "powershell" else second)
+        result = make_result(asked, told, time.monotonic() - started, second)
         _log.info("host %s: %s, %d bytes in %.1f s", target.name, result.status, len(told.output), result.seconds)
         return result
 

@@ -25,9 +25,6 @@ class Allowed(NamedTuple):
 def refusal(target: Target, credential: Credential, allowed: Allowed) -> CollectError | None:
     """Why the target is not asked; None where the policy has nothing against it."""
     found = _of_scheme(target, allowed) or _of_mechanism(target, credential, allowed) or _of_files(target, credential)
-    if found is None and target.way == "wmi":
-        found = "the inventory asks for the WMI way (auditor_way: wmi), which this version does not have", "set auditor_way to auto"
-        return CollectError(target.name, found[0], status="unsupported", next_step=found[1])
     return CollectError(target.name, found[0], status="not_asked", next_step=found[1]) if found else None
 
 

@@ -45,6 +45,7 @@ _FAULTS: dict[int, Words] = {
     0x000003E3: ("failed", "ended the command before the answer was whole", "look for a quota (memory, time) of WinRM on the host"),
     0x80338029: ("timed_out", "did not finish in the time of one operation", "look at the host's load"),
     0x80070002: ("unsupported", "has no powershell.exe", "the WMI way needs no PowerShell"),
+    0x80338000: ("unsupported", "has a WinRM service without a command shell (1.x)", "the WMI way needs no shell"),
 }
 """WSManFault codes: Windows errors and those of winerror's WinRM range, as recorded from hosts."""
 

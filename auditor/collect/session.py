@@ -1,7 +1,7 @@
 """One host over pywinrm: one connection, one shell, one command, its input sent, its output taken, the shell closed.
 
 It owns the order of these and that the shell is always closed. It interprets nothing of what the host printed. A command that
-may have started is never sent again.
+may have started is never sent again. Where a second way to ask is given, that goes over the same connection, shell or none.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
+from typing import Protocol as Shape
 
 import msgspec
 from winrm.exceptions import WinRMOperationTimeoutError, WSManFaultError
@@ -49,6 +50,26 @@ class Told(msgspec.Struct):
     """Why it is not whole; None where the command ended by itself."""
     first_output_at: datetime | None = None
     """The collector's clock (UTC) when the first output arrived."""
+    step: str = ""
+    """What was being done when it failed."""
+    clean: bool = True
+    """Whether the connection can go on: every reply was read to its end."""
+
+
+class SecondWay(Shape):
+    """Another way to ask than a command in a shell."""
+
+    only: bool
+    """Whether no command is to be tried."""
+
+    def wanted(self, told: Told) -> bool:
+        """Whether what the command brought makes it worth trying."""
+
+    def ask(self, protocol: Protocol) -> None:
+        """Ask over an open connection. Keeps what it learns; raises whatever goes wrong."""
+
+    def fail(self, reason: CollectError) -> None:
+        """Take note of why it ended early."""
 
 
 class ShellProtocol(Protocol):
@@ -87,22 +108,41 @@ class HostSession:
         self._now = now
         self._budget = Budget(target.name, deadline_seconds - self._close_seconds, 2 * answer_bytes + 1024 * 1024, stop)
 
-    def ask(self, command: str, standard_input: bytes) -> Told:
-        """Run the command with that input. Never raises for what the host does; `failure` says what went wrong."""
+    def ask(self, command: str, standard_input: bytes, second: SecondWay | None = None) -> Told:
+        """Run the command with that input. Never raises for what the host does; `failure` says what went wrong.
+
+        Where it brought nothing that the second way could not better, that is tried too, before the shell is closed.
+        """
         told = Told()
         transport = WinrmTransport(self._target, self._credential, self._budget, self._ways)
         shell: str | None = None
         try:
             transport.open()
-            shell = self._open_shell(transport)
-            self._run(ShellProtocol(transport), shell, command, standard_input, told)
+            if second is None or not second.only:
+                shell = self._open_shell(transport)
+                self._run(ShellProtocol(transport), shell, command, standard_input, told)
         except Exception as error:  # noqa: BLE001  (whatever a hostile answer makes a library raise ends here)
+            told.step = self._budget.step
+            told.clean = isinstance(error, WSManFaultError)
             told.failure = self._reason(error)
+        try:
+            if second is not None and told.clean and second.wanted(told):
+                told.clean = self._ask_second(transport, second)
         finally:
             if shell is not None:
-                self._close(transport, shell, healthy=told.failure is None)
+                self._close(transport, shell, healthy=told.clean)
             transport.close_session()
         return told
+
+    def _ask_second(self, transport: WinrmTransport, second: SecondWay) -> bool:
+        """Whether the connection can go on afterwards."""
+        try:
+            with self._budget.phase("asking over WMI", self._budget.seconds_left):
+                second.ask(ShellProtocol(transport))
+        except Exception as error:  # noqa: BLE001  (as above)
+            second.fail(self._reason(error))
+            return isinstance(error, WSManFaultError) or (isinstance(error, CollectError) and not error.host)
+        return True
 
     def _reason(self, error: Exception) -> CollectError:
         reason = reason_for(error, self._target, self._budget.step)

@@ -42,7 +42,6 @@ REFUSED = [
     ({"transport": "kerberos", "address": "10.0.0.1"}, "Kerberos"),
     ({"transport": "certificate"}, "ansible_winrm_cert_pem"),
     ({"ca_file": "/nowhere/ca.pem"}, "file of authorities"),
-    ({"way": "wmi"}, "WMI way"),
 ]
 
 

@@ -50,7 +50,8 @@ FAULTS: dict[str, tuple[dict[str, Any], str, str]] = {
 
 @pytest.fixture(scope="module")
 def fleet() -> Iterator[Running]:
-    hosts = {fault: facts(behaviour={"fault": fault, **more}) for fault, (more, _, _) in FAULTS.items()}
+    # What only the shell refuses would be asked over WMI instead, which has tests of its own.
+    hosts = {fault: facts(behaviour={"fault": fault, **more}, access={"denied": ["wmi"]}) for fault, (more, _, _) in FAULTS.items()}
     hosts |= {
         "good": facts(),
         "new": facts("windows-2022"),
@@ -62,8 +63,8 @@ def fleet() -> Iterator[Running]:
         "other_ca": facts(scheme="https", behaviour={"certificate": "other_ca"}),
         "expired": facts(scheme="https", behaviour={"certificate": "expired"}),
         "wrong_name": facts(scheme="https", behaviour={"certificate": "wrong_name"}),
-        "constrained": facts(system={"language_mode": "ConstrainedLanguage"}),
-        "without": facts(system={"powershell": "none"}),
+        "constrained": facts(system={"language_mode": "ConstrainedLanguage"}, access={"denied": ["wmi"]}),
+        "without": facts(system={"powershell": "none"}, access={"denied": ["wmi"]}),
     }
     with running(hosts) as fleet:
         yield fleet
