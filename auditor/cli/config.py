@@ -123,10 +123,11 @@ def _row(context: click.Context, parameter: click.Parameter) -> dict[str, Any]:
     value = context.params.get(name)
     if name == "config":
         value, origin = _config_file(context)
-    elif name == "store" and value is None:
-        from auditor.store.opening import default_path
+    elif name == "store":
+        from auditor.store import default_path
+        from auditor.store.wording import shown_place
 
-        value = str(default_path())
+        value = shown_place(value or default_path())
     shown = [str(item) for item in value] if isinstance(value, tuple | list) else str(value) if isinstance(value, Path) else value
     long = next((word for word in parameter.opts if word.startswith("--")), name.upper())
     return {"flag": long, "value": shown, "origin": origin}

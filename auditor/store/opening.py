@@ -21,7 +21,7 @@ from sqlalchemy.pool import StaticPool
 from auditor.model.errors import StoreError
 from auditor.store.store import Store
 from auditor.store.tables import SCHEMA, STEPS, VERSION
-from auditor.store.wording import store_error
+from auditor.store.wording import shown_place, store_error
 
 BUSY_MILLISECONDS = 30_000
 
@@ -42,7 +42,7 @@ def open_store(where: str | Path, *, write: bool = True, create: bool = True) ->
     engine = _engine(where, write=write, create=create and write)
     try:
         _prepare(engine, where, write=write)
-        yield Store(engine, str(where))
+        yield Store(engine, shown_place(where))
     finally:
         engine.dispose()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from auditor.model.errors import StoreError
@@ -35,8 +36,13 @@ _CAUSES = (
 def store_error(error: Exception, where: str | Path) -> StoreError:
     """The StoreError for an error of the database library; its own text stays in the message, the statement and its values do not."""
     original = str(getattr(error, "orig", None) or error).splitlines()[0][:200]
-    place = str(where).split("@")[-1]
+    place = shown_place(where)
     for words, cause, step in _CAUSES:
         if any(word in original.casefold() for word in words):
             return StoreError(f"the store {place} {cause} ({original})", next_step=step)
     return StoreError(f"the store {place} failed: {original}", next_step="Run with -v for the trace.")
+
+
+def shown_place(where: str | Path) -> str:
+    """A path or database URL fit to be shown: the password of a URL is left out."""
+    return re.sub(r"(://[^:/@]*):[^@]*@", r"\1:***@", str(where))

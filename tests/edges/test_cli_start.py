@@ -188,11 +188,11 @@ def test_options_before_the_verb_count_too(capsys: pytest.CaptureFixture[str]) -
 
 
 def test_every_flag_has_its_environment_variable(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    monkeypatch.setenv("AUDITOR_STORE", "elsewhere.db")
+    monkeypatch.setenv("AUDITOR_STORE", "postgresql://audit:geheim@db/store")
     monkeypatch.setenv("AUDITOR_INVENTORY", f"a.yml{os.pathsep}b.yml")
     monkeypatch.setenv("AUDITOR_ALLOW_UNVERIFIED_TLS", "1")
     found = _origins(capsys, "audit")
-    assert found["--store"] == ("elsewhere.db", "environment")
+    assert found["--store"] == ("postgresql://audit:***@db/store", "environment")
     assert found["--inventory"] == (["a.yml", "b.yml"], "environment")
     assert found["--allow-unverified-tls"] == (True, "environment")
 

@@ -10,6 +10,7 @@ import pytest
 
 from auditor.model.errors import StoreError
 from auditor.store import open_store
+from auditor.store.wording import shown_place
 
 AT = "2026-11-26T01:00:00Z"
 
@@ -78,3 +79,10 @@ def test_a_password_in_a_database_url_is_not_shown(tmp_path: Path) -> None:
     with pytest.raises(StoreError) as caught, open_store("postgresql+psycopg://audit:geheim@127.0.0.1:1/store"):
         pass
     assert "geheim" not in str(caught.value)
+
+
+def test_the_password_of_a_url_is_left_out_where_a_store_is_named() -> None:
+    assert (
+        shown_place("postgresql+psycopg://audit:ge:h/eim@db.example:5432/store") == "postgresql+psycopg://audit:***@db.example:5432/store"
+    )
+    assert shown_place("/var/lib/a@b:c/store.db") == "/var/lib/a@b:c/store.db"
