@@ -23,6 +23,8 @@ ALSO_ON_STACK, HOLDS_REQUEST = 8, 35
 CLAIM, CLAIM_WRONG_SYMBOLS, CLAIM_WINDOWS = 20, 5, 8
 CONFIRMED_FROM, PROBABLE_FROM = 100, 45
 _NULL_PAGES = 0x10000
+_BAD_CODE = (0xC000001D, 0xC0000096)
+"""STATUS_ILLEGAL_INSTRUCTION, STATUS_PRIVILEGED_INSTRUCTION."""
 _IOCTL_CALLS = ("NtDeviceIoControlFile", "ZwDeviceIoControlFile")
 _DEVICE_UNKNOWN = 0x22
 """FILE_DEVICE_UNKNOWN: the device type in the upper half of most drivers' own IOCTL codes."""
@@ -126,6 +128,8 @@ def _by_fault(ranking: Ranking) -> None:
     if kind is None or kind == "user":
         ranking.add(fault.module, FAULT_IN_DRIVER, f"the exception happened in its code: {place}", fault=True)
         _add_null_pointer(ranking, fault.module)
+        if ranking.evidence.exception_code in _BAD_CODE:
+            ranking.add(fault.module, 0, "the instruction is no valid one: its code in memory may have been damaged by something else")
     else:
         ranking.add(
             fault.module, FAULT_IN_WINDOWS, f"the exception happened in its code: {place}; it is a file of Windows and may have been misled"

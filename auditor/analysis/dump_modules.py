@@ -112,12 +112,13 @@ def _module(memory: Memory, data: bytes, word: Literal[4, 8]) -> LoadedDriver | 
     )
 
 
-def _unicode(memory: Memory, data: bytes, offset: int, word: Literal[4, 8]) -> str:
+def _unicode(memory: Memory, entry: bytes, offset: int, word: Literal[4, 8]) -> str:
     """A UNICODE_STRING whose buffer lies elsewhere in memory; empty where it can't be read."""
-    length, address = number(data, offset, 2), number(data, offset + word, word)
+    length, address = number(entry, offset, 2), number(entry, offset + word, word)
     if not length or not address or length > 2 * 1024:
         return ""
-    return utf16(memory.read(address, length))
+    data = memory.read(address, length)
+    return utf16(data) if len(data) == length else ""
 
 
 def _stamp(memory: Memory, entry: bytes, base: int, word: Literal[4, 8]) -> int | None:

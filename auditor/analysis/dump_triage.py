@@ -166,12 +166,14 @@ def _driver(reader: Reader, entry: bytes, layout: TriageLayout) -> LoadedDriver 
 
 
 def _text(reader: Reader, offset: int) -> str:
-    """A DUMP_STRING: number of characters, then UTF-16. Empty where it is not there or absurdly long."""
+    """A DUMP_STRING: number of characters, then UTF-16. Empty where it is absurdly long, or not there as a whole."""
     if not offset:
         return ""
     data = reader.read(offset, 4 + 2 * _MAX_NAME)
     length = number(data, 0, 4)
-    return utf16(data[4 : 4 + 2 * length]) if length and length <= _MAX_NAME else ""
+    if not length or length > _MAX_NAME or len(data) < 4 + 2 * length:
+        return ""
+    return utf16(data[4 : 4 + 2 * length])
 
 
 def _unloaded(reader: Reader, offset: int, layout: TriageLayout, missing: list[str]) -> tuple[UnloadedDriver, ...] | None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from auditor.analysis.cause import judge
-from auditor.analysis.evidence import DriverMap, frame_of
+from auditor.analysis.evidence import DriverMap, Evidence, frame_of
 from auditor.analysis.windbg_draft import Draft
 from auditor.analysis.windbg_evidence import read_evidence, stop_code
 from auditor.analysis.windbg_lines import cleaned
@@ -139,7 +139,7 @@ def _crash(draft: Draft, file: str, member: str | None, knowledge: CrashKnowledg
         drivers=drivers,
         unloaded_drivers=unloaded,
         stack=tuple(frame_of(step) for step in evidence.frames) or None,
-        exception=_exception(draft, evidence.fault.address if evidence.fault else None, evidence.exception_code, knowledge),
+        exception=_exception(evidence, knowledge),
         suspects=suspects,
         cause_class=cause_class,
         class_reasons=reasons,
@@ -163,16 +163,16 @@ def _bugcheck(draft: Draft, code: int | None, knowledge: CrashKnowledge) -> Bugc
     )
 
 
-def _exception(draft: Draft, address: int | None, code: int | None, knowledge: CrashKnowledge) -> CrashException | None:
+def _exception(evidence: Evidence, knowledge: CrashKnowledge) -> CrashException | None:
+    code, address = evidence.exception_code, evidence.fault.address if evidence.fault else None
     if code is None and address is None:
         return None
-    access = draft.access if draft.access in ("read", "write", "execute") else None
     return CrashException(
         code=None if code is None else hex_text(code),
         name=knowledge.statuses.get(code) if code is not None else None,
         address=None if address is None else hex_text(address),
-        access=access,  # type: ignore[arg-type]
-        target=None if draft.target is None else hex_text(draft.target),
+        access=evidence.access,
+        target=None if evidence.target is None else hex_text(evidence.target),
     )
 
 
