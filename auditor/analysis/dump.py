@@ -145,9 +145,9 @@ def _evidence(header: Header, body: Body, drivers: DriverMap, knowledge: CrashKn
     start, stack = body.stack_start or 0, body.stack
     if fault.stack is not None and start <= fault.stack < start + len(stack):
         skip = fault.stack - start
-        start, stack = fault.stack, stack[skip:]
+        stack = stack[skip:]
     place = drivers.step(fault.address, "exception") if fault.address is not None else None
-    scanned = scan(body.memory, stack, start, machine, drivers) if stack else ()
+    scanned = scan(body.memory, stack, machine, drivers) if stack else ()
     request = knowledge.parameter("irp", base_code(header.code or 0), header.parameters)
     waiting = waiting_driver(body.memory, request, header.layout.word, drivers) if request else None
     return fault, Evidence(

@@ -104,7 +104,7 @@ def find_trap(stack: bytes, start: int, machine: Architecture, drivers: DriverMa
     return None
 
 
-def scan(memory: Memory, stack: bytes, start: int, machine: Architecture, drivers: DriverMap) -> tuple[Step, ...]:
+def scan(memory: Memory, stack: bytes, machine: Architecture, drivers: DriverMap) -> tuple[Step, ...]:
     """Return addresses on the raw stack that lie in loaded modules, newest first."""
     word = 4 if machine == "x86" else 8
     found: list[Step] = []
