@@ -79,7 +79,8 @@ def test_drivers_are_never_called_bad_by_name_alone_without_running(matrix: Matr
     for found in matrix.rules:
         for name, selector in selectors_of(found.when):
             if name == "driver" and selector.name and found.applies_to is None:
-                named_only = selector.version is None and selector.state is None and selector.file_exists is None and not selector.start
+                proofs = (selector.version, selector.state, selector.file_exists, selector.linked_from, selector.linked_to)
+                named_only = all(proof is None for proof in proofs) and not selector.start
                 assert not named_only or any(kind in ("product", "program") for kind, _ in selectors_of(found.when)), found.id
 
 

@@ -130,7 +130,12 @@ def _decide_pairs(fleet: Fleet, matrix: Matrix, compiled: CompiledRule, found: l
 
 
 def _doubts(fleet: Fleet, host: str, kind: str, product: str | None) -> tuple[str, ...]:
-    return fleet.ties.side_doubt(host, "source", kind, product) + fleet.ties.side_doubt(host, "target", kind, product)
+    ties = fleet.ties
+    return tuple(
+        doubt
+        for side in ("source", "target")
+        for doubt in (*ties.side_doubt(host, side, kind, product), *ties.open_doubts(host, side, kind))
+    )
 
 
 def _candidates(fleet: Fleet, matrix: Matrix, rule: Rule, role: str, own: Sequence[Condition]) -> tuple[str, ...]:

@@ -18,6 +18,7 @@ from auditor.analysis.naming import OpenName
 from auditor.analysis.ties_product import update_edge, updates_in_group
 from auditor.model.finding import Edge, Product
 
+_ANYBODY = ""
 _TOLD_DOUBTS = 8
 """Doubts told one by one; of more only the number is told."""
 
@@ -29,8 +30,11 @@ class FleetTies:
         self._graph = graph
         self._hosts = hosts
         self._open: dict[tuple[str, str, str], list[OpenName]] = {}
+        self._meant: dict[tuple[str, str, str], list[OpenName]] = {}
         for name in graph.open_names:
             self._open.setdefault((name.other, name.kind, name.side), []).append(name)
+            for candidate in name.candidates if name.name else (_ANYBODY,):
+                self._meant.setdefault((candidate, name.kind, name.side), []).append(name)
         self._sides: dict[tuple[str, str, str, str | None], tuple[str, ...]] = {}
         self._doubtful: dict[tuple[str, str, str | None], tuple[str, ...]] = {}
 
@@ -100,9 +104,10 @@ class FleetTies:
             return _field_doubts(facts, product, ("parent",))
         return (unseen for unseen in (facts.unseen("network"),) if unseen and kind == "serves")
 
-    def open_doubts(self, name: str, side: str, kind: str) -> bool:
-        """Whether a host claims an edge of the kind whose other end, opposite to `side`, stays open."""
-        return bool(self._open.get((name, kind, "target" if side == "source" else "source")))
+    def open_doubts(self, name: str, side: str, kind: str) -> tuple[str, ...]:
+        """Claims of an edge of the kind with a host on `side` whose other end may be some other host of the fleet."""
+        other = "target" if side == "source" else "source"
+        return tuple(str(o) for o in self._open.get((name, kind, other), ()) if o.candidates or not o.name)
 
     def _group_doubt(self, source: str, target: str, product: str | None) -> tuple[str, ...]:
         """Two hosts may share a group where one's group is not known and the other has one, or may have one."""
@@ -118,9 +123,8 @@ class FleetTies:
         for other in self.doubtful(theirs, kind, product):
             if other != name:
                 doubts |= dict.fromkeys(self.side_doubt(other, theirs, kind, product))
-        own = [o for o in self._open.get((name, kind, theirs), ()) if o.candidates or not o.name]
-        meant = [o for o in self._graph.open_names if o.kind == kind and o.side == ours and o.other != name and o.may_mean(name)]
-        return _shortened([*doubts, *map(str, own), *map(str, meant)])
+        meant = [o for who in (name, _ANYBODY) for o in self._meant.get((who, kind, ours), ()) if o.other != name]
+        return _shortened([*doubts, *self.open_doubts(name, ours, kind), *map(str, meant)])
 
     def doubtful(self, side: str, kind: str, product: str | None) -> tuple[str, ...]:
         """Hosts of which something was not seen that could state such edges; looked for once for all hosts."""

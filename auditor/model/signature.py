@@ -9,7 +9,9 @@ import msgspec
 from auditor.model.grade import Confidence
 from auditor.model.selector import Condition, ProductKind
 
-Decode = Literal["text", "sep_date", "definfo_date", "after_colon", "hex_dword", "trend_pattern", "unix_time", "filetime", "first_line", "sav_version"]
+Decode = Literal[
+    "text", "sep_date", "definfo_date", "after_colon", "hex_dword", "trend_pattern", "unix_time", "filetime", "first_line", "sav_version"
+]
 
 
 class RegistrySource(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

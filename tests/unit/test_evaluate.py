@@ -342,3 +342,10 @@ def test_doubts_of_too_many_pairs_are_told_host_by_host() -> None:
     found = evaluated(hosts, PAIR)
     assert len(found.undetermined) == 80
     assert all(len(f.subjects) == 1 and f.missing for f in found.undetermined)
+
+
+def test_a_copy_to_a_box_outside_the_fleet_leaves_nothing_in_doubt() -> None:
+    copying = {"tasks": [{"path": "\\T", "run": "xcopy D:\\x \\\\NAS01\\y"}]}
+    assert verdict(evaluated({"A": {**UNTIED["A"], **copying}, "B": UNTIED["B"]}, PAIR)) == "quiet"
+    nowhere = {"tasks": [{"path": "\\T", "run": "xcopy D:\\x %WHERE%\\y"}]}
+    assert verdict(evaluated({"A": {**UNTIED["A"], **nowhere}, "B": UNTIED["B"]}, PAIR)) == "undetermined"
