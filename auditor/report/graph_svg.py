@@ -38,9 +38,7 @@ def graph_svg(report: Report) -> Markup:
     lines = [_line(tie, layout.lines[tie.source, tie.target]) for tie in sorted(picture.ties, key=lambda t: t.in_finding)]
     labels = [_label(tie, layout.lines[tie.source, tie.target], taken) for tie in sorted(picture.ties, key=lambda t: not t.in_finding)]
     boxes = [_box(node, layout.boxes[node.key]) for node in picture.nodes]
-    title = (
-        f"Graph of {len(picture.nodes)} nodes and {len(picture.ties)} ties around the findings; the tables list the ties."
-    )
+    title = f"Graph of {len(picture.nodes)} nodes and {len(picture.ties)} ties around the findings; the tables list the ties."
     return _svg(layout, title, Markup("").join([*lines, *boxes, *labels]))
 
 
