@@ -1,13 +1,15 @@
 """One host as rules and signatures see it: its sections with indexes, what of them was not seen, and its products.
 
 Rules of this file:
-1. A listing is complete where its section is ok, or partial with gaps that all name a record: then only those records are in doubt.
+1. A listing is complete where its section is ok, or partial for nothing but gaps that all name a record: then only those records are
+   in doubt.
 2. What is missing is told as `host: section: reason`, in words a person can act on.
 3. Indexes are made on first use, so that a host costs only what is asked of it.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from functools import cached_property
 from typing import Any
@@ -21,6 +23,9 @@ from auditor.model.task import ScheduledTask
 from auditor.model.version import Version
 from auditor.probes.recorded.outcome import Fault
 from auditor.probes.tasks.decode import scheduled_tasks, unreadable_tasks
+
+_ONLY_GAPS = re.compile(r"(\d+ not read, see gaps)?")
+"""Reason of a section that is partial for its gaps alone."""
 
 
 class HostFacts:
@@ -51,7 +56,7 @@ class HostFacts:
         if not self.collected:
             return f"{self.name}: {name}: the host was not collected{': ' + self._reason if self._reason else ''}"
         section = self.section(name)
-        if section.status == "ok" or (section.status == "partial" and section.gaps and all(gap.record for gap in section.gaps)):
+        if section.status == "ok" or _gaps_only(section):
             return None
         return f"{self.name}: {name}: {section.reason or section.status.replace('_', ' ')}"
 
@@ -129,6 +134,12 @@ class HostFacts:
     def products_by_id(self) -> Mapping[str, tuple[Product, ...]]:
         """Products by signature id."""
         return _index((product.id, product) for product in self.products)
+
+
+def _gaps_only(section: Section[Any, Any]) -> bool:
+    """Whether nothing but named records is missing: another reason beside the gaps speaks of the listing as a whole."""
+    named = section.status == "partial" and section.gaps and all(gap.record for gap in section.gaps)
+    return bool(named) and _ONLY_GAPS.fullmatch(section.reason) is not None
 
 
 def driver_names(record: DriverRecord) -> tuple[str, ...]:

@@ -220,6 +220,8 @@ def test_a_field_that_is_not_known_leaves_it_open_and_is_named() -> None:
 def test_a_partial_section_whose_gaps_name_records_is_still_a_full_list() -> None:
     gap = {"status": "partial", "rows": [{"name": "other"}], "gaps": [{"record": "other", "field": "sha256", "reason": "locked"}]}
     assert decide(condition(driver={"name": "RapDrv"}), drivers=gap).value is False
+    both = {**gap, "reason": "1 not read, see gaps; the account was not shown to be an administrator"}
+    assert decide(condition(driver={"name": "RapDrv"}), drivers=both).value is None
     shortened = {"status": "partial", "reason": "not elevated", "rows": [{"name": "other"}]}
     assert decide(condition(driver={"name": "RapDrv"}), drivers=shortened).missing == ("A: drivers: not elevated",)
 
