@@ -1,8 +1,8 @@
 """One host as rules and signatures see it: its sections with indexes, what of them was not seen, and its products.
 
 Rules of this file:
-1. A listing is complete where its section is ok, or partial for nothing but gaps that all name a record: then only those records are
-   in doubt.
+1. A listing is complete where its section is ok, or partial for nothing but gaps that name a record or a field: then only these are in
+   doubt.
 2. What is missing is told as `host: section: reason`, in words a person can act on.
 3. Indexes are made on first use, so that a host costs only what is asked of it.
 """
@@ -67,7 +67,7 @@ class HostFacts:
     def why(self, section: str, record: str, field: str) -> str:
         """Why a field of a record is not known, as `host: section: record: field: reason`."""
         for gap in self.section(section).gaps:
-            if gap.record.casefold() == record.casefold() and gap.field in ("", field):
+            if (gap.record.casefold() == record.casefold() and gap.field in ("", field)) or (not gap.record and gap.field == field):
                 return f"{self.name}: {section}: {record}: {field}: {gap.reason}"
         return f"{self.name}: {section}: {record}: {field}: not known"
 
@@ -137,8 +137,8 @@ class HostFacts:
 
 
 def _gaps_only(section: Section[Any, Any]) -> bool:
-    """Whether nothing but named records is missing: another reason beside the gaps speaks of the listing as a whole."""
-    named = section.status == "partial" and section.gaps and all(gap.record for gap in section.gaps)
+    """Whether nothing but named records or fields is missing: another reason beside the gaps speaks of the listing as a whole."""
+    named = section.status == "partial" and section.gaps and all(gap.record or gap.field for gap in section.gaps)
     return bool(named) and _ONLY_GAPS.fullmatch(section.reason) is not None
 
 

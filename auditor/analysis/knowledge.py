@@ -164,7 +164,8 @@ def _open(product: Product, field: str) -> bool:
 def _copy_doubts(facts: HostFacts) -> Iterable[str]:
     """Tasks and scripts that were not seen or can't be read: each may hold a copy."""
     yield from (unseen for section in ("tasks", "scripts") if (unseen := facts.unseen(section)))
-    yield from (f"{facts.name}: tasks: {gap.record}: {gap.reason}" for gap in facts.lost("tasks"))
+    for section in ("tasks", "scripts"):
+        yield from (f"{facts.name}: {section}: {gap.record}: {gap.reason}" for gap in facts.lost(section))
     if facts.sections.tasks.records:
         yield from (f"{facts.name}: tasks: {fault.place}: {fault.message}" for fault in facts.unread_tasks)
     for script in facts.sections.scripts.records:

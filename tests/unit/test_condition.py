@@ -222,6 +222,9 @@ def test_a_partial_section_whose_gaps_name_records_is_still_a_full_list() -> Non
     assert decide(condition(driver={"name": "RapDrv"}), drivers=gap).value is False
     both = {**gap, "reason": "1 not read, see gaps; the account was not shown to be an administrator"}
     assert decide(condition(driver={"name": "RapDrv"}), drivers=both).value is None
+    fields = {"status": "partial", "rows": [{"name": "other"}], "gaps": [{"record": "", "field": "state", "reason": "no manager"}]}
+    assert decide(condition(driver={"name": "RapDrv"}), drivers=fields).value is False
+    assert decide(condition(driver={"state": "running"}), drivers=fields).missing == ("A: drivers: other: state: no manager",)
     shortened = {"status": "partial", "reason": "not elevated", "rows": [{"name": "other"}]}
     assert decide(condition(driver={"name": "RapDrv"}), drivers=shortened).missing == ("A: drivers: not elevated",)
 

@@ -74,6 +74,8 @@ def test_a_script_or_task_that_was_not_read_leaves_copies_in_doubt() -> None:
         "gaps": [{"record": "D:\\x.cmd", "field": "text", "reason": "too large"}],
     }
     assert fleet({"A": {"scripts": script}, "B": {}}).ties.doubt("A", "B", "copies-to", None) == ("A: scripts: D:\\x.cmd: text: too large",)
+    deep = {"status": "partial", "gaps": [{"record": "D:\\y.cmd", "field": "", "reason": "more than 3 scripts deep: not read"}]}
+    assert fleet({"A": {"scripts": deep}, "B": {}}).ties.doubt("A", "B", "copies-to", None)
     broken = {"tasks": [{"path": "\\T", "source_format": "xml", "text": "<Task"}]}
     assert fleet({"A": broken, "B": {}}).ties.doubt("B", "A", "copies-to", None)
     assert fleet({"A": {"tasks": DENIED}, "B": {}}).ties.doubt("A", "B", "copies-to", None) == ("A: tasks: access denied",)
