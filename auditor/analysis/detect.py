@@ -129,7 +129,7 @@ def _undecided(facts: HostFacts, telling: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(reasons)
 
 
-def _presence(plan: _Plan, hits: Mapping[int, list[tuple[Evidence, bool]]], binding: Binding) -> _Presence:
+def _presence(plan: _Plan, hits: Mapping[int, Mapping[tuple[Evidence, bool], None]], binding: Binding) -> _Presence:
     presence = _Presence()
     for number, found in hits.items():
         signs, unless, installed = plan.groups[number]

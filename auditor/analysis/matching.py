@@ -14,6 +14,8 @@ from auditor.model.version import VersionRange, parse_version
 
 FieldTest = tuple[str, Callable[[Any], bool | None]]
 """A field's name, and whether the value of that field in a record fits; None where it is not known."""
+MOST_EVIDENCE = 50
+"""Records told of one selector: more of them say nothing new."""
 NameTest = Callable[[str], bool]
 ITSELF: FieldTest = ("name", lambda _: True)
 """The record as such: makes its name the evidence."""
@@ -83,6 +85,8 @@ def choose(
         verdict, fields = _fits(tests, record)
         if verdict:
             found += _evidence(facts, section, key(record), tests, record)
+            if len(found) >= MOST_EVIDENCE:
+                break
         elif verdict is None:
             doubts += [facts.why(section, key(record), field) for field in fields]
     return Outcome(True, tuple(found)) if found else undecided(facts, section, doubts, lost)

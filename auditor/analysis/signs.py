@@ -14,8 +14,10 @@ _HEAD = 4
 """Characters of a glob's literal start by which its bucket is found."""
 Place = tuple[int, int]
 """Number of the signature, number of its group of signs."""
-Hits = dict[int, dict[int, list[tuple[Evidence, bool]]]]
+Hits = dict[int, dict[int, dict[tuple[Evidence, bool], None]]]
 """Signature number to group number to evidence, each with whether it speaks for an installed product (False: for leftovers only)."""
+MOST_SIGNS = 50
+"""Evidence that is kept of one group: a host with more says nothing new by it."""
 
 
 class NameIndex:
@@ -92,6 +94,6 @@ class SignIndex:
 
 
 def _note(found: Hits, place: Place, evidence: Evidence, alive: bool) -> None:
-    entries = found.setdefault(place[0], {}).setdefault(place[1], [])
-    if (evidence, alive) not in entries:
-        entries.append((evidence, alive))
+    entries = found.setdefault(place[0], {}).setdefault(place[1], {})
+    if len(entries) < MOST_SIGNS:
+        entries.setdefault((evidence, alive))

@@ -8,6 +8,7 @@ Rules of this file:
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, get_args, get_type_hints
 from xml.sax.saxutils import escape
 
@@ -99,21 +100,28 @@ def snapshot_of(name: str, fragment: HostFragment) -> Snapshot:
 def _section(name: str, type_: Any, body: SectionBody) -> Section[Any, Any]:
     fragment = body if isinstance(body, SectionFragment) else SectionFragment(rows=body)
     rows = [_task_row(row) for row in fragment.rows] if name == "tasks" else fragment.rows
-    record, reading = get_args(type_)
+    record, reading = (_Part(part) for part in get_args(type_))
+    for row in rows:
+        if unknown := sorted(set(row) - record.fields - reading.fields):
+            raise ValueError(f"unknown field {unknown[0]!r} in a row of {name}")
     return Section(
-        status=fragment.status,
-        reason=fragment.reason,
-        gaps=fragment.gaps,
-        records=() if record is Nothing else tuple(_struct(name, record, reading, row) for row in rows),
-        readings=() if reading is Nothing else tuple(_struct(name, reading, record, row) for row in rows),
+        status=fragment.status, reason=fragment.reason, gaps=fragment.gaps, records=record.convert(rows), readings=reading.convert(rows)
     )
 
 
-def _struct(section: str, type_: Any, other: Any, row: dict[str, Any]) -> Any:
-    own, theirs = (set() if t is Nothing else {field.name for field in msgspec.structs.fields(t)} for t in (type_, other))
-    if unknown := sorted(set(row) - own - theirs):
-        raise ValueError(f"unknown field {unknown[0]!r} in a row of {section}")
-    return msgspec.convert({key: value for key, value in row.items() if key in own}, type_, strict=True)
+class _Part:
+    """The records or the readings of a section."""
+
+    def __init__(self, type_: Any) -> None:
+        self._type = type_
+        self.fields = frozenset() if type_ is Nothing else frozenset(field.name for field in msgspec.structs.fields(type_))
+
+    def convert(self, rows: Iterable[dict[str, Any]]) -> tuple[Any, ...]:
+        """The part of each row that is its own; none where the section has no such part."""
+        if self._type is Nothing:
+            return ()
+        own = [{key: value for key, value in row.items() if key in self.fields} for row in rows]
+        return tuple(msgspec.convert(row, self._type, strict=True) for row in own)
 
 
 def _task_row(row: dict[str, Any]) -> dict[str, Any]:

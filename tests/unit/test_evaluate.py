@@ -329,9 +329,9 @@ def test_the_cost_grows_with_the_hosts_and_not_with_their_pairs() -> None:
         found = evaluated(hosts, PAIR)
         return time.process_time() - started, len(found.findings)
 
-    small, few = cost(300)
-    large, many = cost(1200)
-    assert (few, many) == (150, 600)
+    small, few = cost(200)
+    large, many = cost(800)
+    assert (few, many) == (100, 400)
     assert large < 12 * small
 
 
