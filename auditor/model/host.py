@@ -178,6 +178,8 @@ class Section(msgspec.Struct, Generic[R, M], frozen=True, kw_only=True):
     records: tuple[R, ...] = ()
     readings: tuple[M, ...] = ()
     gaps: tuple[Gap, ...] = ()
+    asked: str = ""
+    """Digest of what was asked, where that is a list (registry keys, files): only equal questions make what is missing comparable."""
 
     @property
     def seen(self) -> bool:

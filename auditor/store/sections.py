@@ -16,7 +16,7 @@ from auditor.model.host import Clock, Gap, LogCoverage, Nothing, Section, Sectio
 from auditor.store.blobs import Blob, pack, unpack
 
 
-class SectionFacts(msgspec.Struct, frozen=True, kw_only=True):
+class SectionFacts(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What stays of a section."""
 
     status: Status
@@ -24,6 +24,7 @@ class SectionFacts(msgspec.Struct, frozen=True, kw_only=True):
     records: str
     """Digest of the records' blob."""
     gaps: tuple[Gap, ...]
+    asked: str = ""
 
 
 class Facts(msgspec.Struct, frozen=True, kw_only=True):
@@ -68,7 +69,9 @@ def split(snapshot: Snapshot) -> Pieces:
     for name, section in _asked(snapshot.sections).items():
         blob = pack(section.records)
         records[blob.digest] = blob
-        facts[name] = SectionFacts(status=section.status, reason=section.reason, records=blob.digest, gaps=section.gaps)
+        facts[name] = SectionFacts(
+            status=section.status, reason=section.reason, records=blob.digest, gaps=section.gaps, asked=section.asked
+        )
         readings = msgspec.Raw(msgspec.json.encode(section.readings))
         moving[name] = SectionMoving(started_at=section.started_at, seconds=section.seconds, readings=readings)
     stays = Facts(
@@ -125,8 +128,8 @@ def _section(stays: SectionFacts, record_type: Any, blob: Blob | None) -> Sectio
             raise StoreError("stored bytes are lost")
         records = unpack(blob, tuple[record_type, ...])  # type: ignore[type-arg, unused-ignore]
     except StoreError as error:
-        return Section(status="failed", reason=f"unreadable in the store: {error.message}", gaps=stays.gaps)
-    return Section(status=stays.status, reason=stays.reason, records=records, gaps=stays.gaps)
+        return Section(status="failed", reason=f"unreadable in the store: {error.message}", gaps=stays.gaps, asked=stays.asked)
+    return Section(status=stays.status, reason=stays.reason, records=records, gaps=stays.gaps, asked=stays.asked)
 
 
 def _with_readings(section: Section[Any, Any], record_type: Any, reading_type: Any, moves: SectionMoving | None) -> Section[Any, Any]:
