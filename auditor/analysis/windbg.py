@@ -40,7 +40,7 @@ def read_text(lines: Iterable[str], *, file: str, knowledge: CrashKnowledge, mem
     reader = TextReader(knowledge.names)
     pieces = Pieces()
     told = 0
-    for number_, line in cleaned(lines):
+    for number_, line in cleaned(lines, lambda: reader.expecting):
         reader.feed(number_, line)
         if reader.done:
             pieces.take(reader.done)

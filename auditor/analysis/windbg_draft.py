@@ -84,12 +84,15 @@ class Draft:
         """Whether the analysis just ended, so that what follows belongs to it only if something ties both."""
         self.ended = False
         """Whether an end of the analysis was seen."""
-        self._settled: tuple[int | None, tuple[int | None, ...]] | None = None
+        self._is_settled = False
+        self._known_code: int | None = None
+        self._known_parameters: tuple[int | None, ...] | None = None
 
     def settle(self) -> None:
-        """Nothing more is read: code and parameters are worked out once."""
-        self._settled = None
-        self._settled = (self.code, self.best_parameters())
+        """Nothing more is read: code and parameters are worked out once, when they are asked for."""
+        self._is_settled = False
+        self._known_code, self._known_parameters = self.code, None
+        self._is_settled = True
 
     @property
     def code(self) -> int | None:
@@ -97,10 +100,12 @@ class Draft:
 
         What the stack shows as argument of KeBugCheckEx is not one of them: Windows may report another code (see `stack_code`).
         """
-        if self._settled is not None:
-            return self._settled[0]
+        if self._is_settled:
+            return self._known_code
         if self.header is not None:
             return self.header
+        if not self.fields:
+            return self.announced
         for value in (self._field_code("BUGCHECK_CODE"), self.announced, self._field_code("Bugcheck.Code")):
             if value is not None:
                 return value
@@ -124,9 +129,17 @@ class Draft:
 
     def best_parameters(self) -> tuple[int | None, ...]:
         """The parameters by the best statement of each: header's arguments, fields, announcement, bucket string, stack."""
-        if self._settled is not None:
-            return self._settled[1]
-        fields = [self._number(f"BUGCHECK_P{place}") for place in range(1, 5)]
+        if self._is_settled and self._known_parameters is not None:
+            return self._known_parameters
+        found = self._work_out_parameters()
+        if self._is_settled:
+            self._known_parameters = found
+        return found
+
+    def _work_out_parameters(self) -> tuple[int | None, ...]:
+        fields: list[int | None] = [None, None, None, None]
+        if "BUGCHECK_P1" in self.fields or "BUGCHECK_P2" in self.fields:
+            fields = [self._number(f"BUGCHECK_P{place}") for place in range(1, 5)]
         found = [
             next((v for v in values if v is not None), None)
             for values in zip(self.parameters, fields, self.announced_parameters, strict=True)

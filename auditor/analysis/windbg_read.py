@@ -70,6 +70,11 @@ class TextReader:
         draft.line = draft.line or self._line
         return draft
 
+    @property
+    def expecting(self) -> bool:
+        """Whether the rest of a wrapped line may follow."""
+        return self._pending is not None or self._code.waits
+
     def finish(self) -> None:
         """End the piece that is being read, and forget where in it the text was."""
         self._part()

@@ -12,7 +12,7 @@ from auditor.model.host import SystemRecord
 _KERNEL_VERSION = re.compile(r"Windows (.{1,60}?) Kernel Version (\d{3,6})(?:\.(\d{1,6}))?(?: \(Service Pack (\d)[^)]{0,10}\))?")
 _VERSION = re.compile(r"\b(\d{1,2})\.(\d)\.(\d{4,5})(?:\.(\d{1,6}))?")
 _BUILD_STRING = re.compile(r"\b(\d{4,5})\.(\d{1,6})\.(amd64|x86|arm64|ia64)(?:fre|chk)")
-_NAMES = (
+_WORDS = (
     ("server 2003", "2003"),
     ("server 2008 r2", "2008r2"),
     ("server 2008", "2008"),
@@ -32,6 +32,7 @@ _NAMES = (
     ("7", "7"),
 )
 """Words in the name that a debugger prints, the longer first."""
+_NAMES = tuple((re.compile(rf"(?<![\d.]){re.escape(word)}(?![\d.])"), known) for word, known in _WORDS)
 _PRODUCTS: dict[str, ProductType] = {"winnt": "workstation", "lanmannt": "domain_controller", "server": "server", "servernt": "server"}
 _PRODUCT_NUMBERS: dict[str, ProductType] = {"1": "workstation", "2": "domain_controller", "3": "server"}
 _MACHINES: dict[str, Architecture] = {"amd64": "x64", "x64": "x64", "x86": "x86", "arm64": "arm64", "ia64": "ia64"}
@@ -90,7 +91,7 @@ def _generation(draft: Draft, name: str, build: int | None, product: ProductType
         if found is not None:
             return found
     folded = name.casefold()
-    stated = next((known for word, known in _NAMES if re.search(rf"(?<![\d.]){re.escape(word)}(?![\d.])", folded)), None)
+    stated = next((known for word, known in _NAMES if word.search(folded)), None) if folded else None
     if stated == "10" and build is not None and build >= _FIRST_WINDOWS_11:
         return "11"
     if stated is None and draft.fields.get("DEFAULT_BUCKET_ID", "").startswith("WIN7_"):
