@@ -49,10 +49,13 @@ class Ranking:
         self.drivers = DriverMap(evidence.drivers)
         self.notes: list[str] = []
         self._candidates: dict[str, _Candidate] = {}
+        self._kinds: dict[str, ModuleKind | None] = {}
 
     def kind(self, module: str) -> ModuleKind | None:
         """Kind of a module; None for what is not part of Windows."""
-        return self.knowledge.kind(module)
+        if module not in self._kinds:
+            self._kinds[module] = self.knowledge.kind(module)
+        return self._kinds[module]
 
     def image(self, module: str) -> str:
         """File name of a module: from the driver list, the text's claim, or Windows' own files; else the module's name as it is."""

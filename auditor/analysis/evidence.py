@@ -14,7 +14,7 @@ Corruption = Literal["one_bit", "bytes", "claimed", "loader"]
 """Code in memory that differs from its file: by one bit; by more; as a text says without showing it; only where the loader writes."""
 
 
-class Step(msgspec.Struct, frozen=True, kw_only=True):
+class Step(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One place in code: a frame of the stack, or where the exception happened."""
 
     module: str | None = None
@@ -66,6 +66,11 @@ class DriverMap:
     __slots__ = ("_bases", "_by_stem", "_drivers")
 
     def __init__(self, drivers: tuple[LoadedDriver, ...]) -> None:
+        if not drivers:
+            self._bases: list[int] = []
+            self._drivers: list[LoadedDriver] = []
+            self._by_stem: dict[str, LoadedDriver] = {}
+            return
         ordered = sorted(((int(driver.base, 16), driver) for driver in drivers if driver.size), key=lambda pair: pair[0])
         self._bases = [base for base, _ in ordered]
         self._drivers = [driver for _, driver in ordered]

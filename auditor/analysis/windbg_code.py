@@ -30,7 +30,8 @@ class CodeReader:
 
     def __init__(self) -> None:
         self._stack: Stack | None = None
-        self._partial: list[str] = []
+        self.partial: list[str] = []
+        """The beginning of a frame whose end is expected."""
         self._place: str | None = None
         self._label: Place | None = None
         self._in_context = False
@@ -38,15 +39,10 @@ class CodeReader:
         self._misses = 0
         self._unfinished: Instruction | None = None
 
-    @property
-    def waits(self) -> bool:
-        """Whether a frame's end or a place's symbol is expected."""
-        return bool(self._partial)
-
     def close(self) -> None:
         """The list of frames ends here."""
         self._stack = None
-        self._partial = []
+        self.partial = []
         self._misses = 0
 
     def miss(self) -> None:
@@ -90,16 +86,16 @@ class CodeReader:
 
     def continue_frame(self, draft: Draft, line: str) -> bool:
         """Whether a line completes a frame that was wrapped."""
-        joined = " ".join([*self._partial, line])
+        joined = " ".join([*self.partial, line])
         found = frame(joined)
         if found is not None and found.module is not None:
-            self._partial = []
+            self.partial = []
             self._add(draft, found)
             return True
-        if found is not None and len(self._partial) < _JOINED_LINES and frame(line) is None:
-            self._partial.append(line)
+        if found is not None and len(self.partial) < _JOINED_LINES and frame(line) is None:
+            self.partial.append(line)
             return True
-        self._partial = []
+        self.partial = []
         return False
 
     def hex_line(self, draft: Draft, line: str) -> bool:
@@ -153,7 +149,7 @@ class CodeReader:
         if found.module is None:
             if self._stack is None:
                 return False
-            self._partial = [line]
+            self.partial = [line]
             return True
         if self._stack is None:
             self.open_stack(draft, titled=False, stack_text=False)

@@ -26,12 +26,14 @@ _TAG = re.compile(
 )
 _PREFIX = re.compile(r"(?:\[\d{1,2}:\d{2}(?::\d{2})?(?:[.,]\d{1,9})?\]|\d{1,5}[:.)|])(?:\s+|$)(?!kd>)")
 """A line number or a time of day that a pager, a forum or a logger put before the line."""
+_PREFIXED = frozenset("0123456789[")
 _BREAKS = ("br", "p", "div", "li", "tr", "pre")
 
 
 def clean(line: str) -> str:
     """A line without indentation, quoting and decoration. Empty where nothing is left."""
-    line = line[:MAX_LINE]
+    if len(line) > MAX_LINE:
+        line = line[:MAX_LINE]
     if not line.isascii():
         line = line.translate(_PLAIN)
     if "\\" in line:
@@ -39,7 +41,7 @@ def clean(line: str) -> str:
     if "**" in line:
         line = line.replace("**", "")
     line = line.strip(_DRESS)
-    if line[:1].isdigit() or line[:1] == "[":
+    if line[:1] in _PREFIXED:
         prefix = _PREFIX.match(line)
         return line[prefix.end() :] if prefix else line
     return line

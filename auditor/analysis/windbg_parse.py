@@ -32,7 +32,7 @@ _ISO = re.compile(r"(\d{4})-(\d{2})-(\d{2})T(\d{2}):(\d{2}):(\d{2})(?:\.\d{1,9})
 _WORDS_OF_EIGHT = (8, 16)
 
 
-class Frame(msgspec.Struct, frozen=True, kw_only=True):
+class Frame(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A frame as printed."""
 
     stack: int | None = None
@@ -105,7 +105,7 @@ def symbol(text: str) -> tuple[str, str | None, int | None] | None:
     return match.group(1), match.group(2), offset
 
 
-class Instruction(msgspec.Struct, frozen=True, kw_only=True):
+class Instruction(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A disassembled instruction."""
 
     address: int

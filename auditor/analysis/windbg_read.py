@@ -73,7 +73,7 @@ class TextReader:
     @property
     def expecting(self) -> bool:
         """Whether the rest of a wrapped line may follow."""
-        return self._pending is not None or self._code.waits
+        return self._pending is not None or bool(self._code.partial)
 
     def finish(self) -> None:
         """End the piece that is being read, and forget where in it the text was."""
@@ -93,7 +93,7 @@ class TextReader:
         if not line:
             return
         self._line = number_
-        if self._code.waits and self._code.continue_frame(self.draft, line):
+        if self._code.partial and self._code.continue_frame(self.draft, line):
             return
         if self._pending is not None and self._take_pending(line):
             return

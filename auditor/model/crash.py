@@ -89,7 +89,7 @@ class CrashOs(msgspec.Struct, frozen=True, kw_only=True):
     product_type: ProductType | None = None
 
 
-class LoadedDriver(msgspec.Struct, frozen=True, kw_only=True):
+class LoadedDriver(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A module of the kernel's list of loaded modules."""
 
     name: str
@@ -104,7 +104,7 @@ class LoadedDriver(msgspec.Struct, frozen=True, kw_only=True):
     path: str | None = None
 
 
-class UnloadedDriver(msgspec.Struct, frozen=True, kw_only=True):
+class UnloadedDriver(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A module that was unloaded before the crash."""
 
     name: str
@@ -116,7 +116,7 @@ class UnloadedDriver(msgspec.Struct, frozen=True, kw_only=True):
     truncated: bool = False
 
 
-class StackFrame(msgspec.Struct, frozen=True, kw_only=True):
+class StackFrame(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One step of the stack, newest first."""
 
     address: str | None = None

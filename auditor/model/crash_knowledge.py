@@ -143,5 +143,7 @@ _AS_DEBUGGERS_WRITE = str.maketrans(".- ", "___")
 def stem(module: str) -> str:
     """Key of a module or image name: lower case, without an image's extension, dots and dashes as debuggers write them."""
     name = module.casefold()
+    if name.isalnum():
+        return name
     name = name[:-4] if name.endswith(_EXTENSIONS) else name
     return name.translate(_AS_DEBUGGERS_WRITE)
