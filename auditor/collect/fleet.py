@@ -18,6 +18,7 @@ import msgspec
 
 from auditor.collect.assemble import Asked, failed_result, make_result
 from auditor.collect.canary import CredentialCanary
+from auditor.collect.kerberos import Tickets
 from auditor.collect.policy import Allowed, refusal
 from auditor.collect.session import HostSession
 from auditor.collect.tls import TlsContexts
@@ -71,7 +72,7 @@ def collect_fleet(
     limits = limits or Limits()
     run = _Run(limits, bounded(request, limits), now or _utc_now, stop or threading.Event())
     run.allowed = Allowed(unverified=allow_unverified, credssp=allow_credssp)
-    run.ways = Ways(TlsContexts(), CredentialCanary(), use_proxy, limits.connect_seconds)
+    run.ways = Ways(TlsContexts(), CredentialCanary(), Tickets(), use_proxy, limits.connect_seconds)
     results: dict[str, HostResult] = {}
     with ThreadPoolExecutor(max_workers=max(1, min(limits.parallel, len(targets))), thread_name_prefix="collect") as pool:
         futures = {pool.submit(run.ask, target, credentials.get(target.name)): target for target in targets}
@@ -108,7 +109,7 @@ class _Run:
         self.request = request
         self.now = now
         self.stop = stop
-        self.ways = Ways(TlsContexts(), CredentialCanary())
+        self.ways = Ways(TlsContexts(), CredentialCanary(), Tickets())
         self._input = framing.pack_script(build_bundle(request))
         self._command = framing.command_line()
 

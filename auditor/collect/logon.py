@@ -9,9 +9,12 @@ from __future__ import annotations
 import base64
 import binascii
 import re
+import time
+from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 
 from auditor.collect.budget import SUSPICIOUS
+from auditor.collect.kerberos import CLOCK_STEP, KERBEROS_SKEW_SECONDS, kerberos_reason, ticket_refused, within
 from auditor.model.credential import Credential
 from auditor.model.errors import CollectError
 from auditor.model.host import Target
@@ -39,23 +42,38 @@ def standing_header(target: Target, credential: Credential) -> str:
 def log_on(transport: WinrmTransport) -> tuple[Any, str]:
     """The security context of the logged-on connection, and the name of its kind of sealing. Raises CollectError."""
     host, kind = transport.target.name, transport.target.transport
-    context = _context(transport)
+    context = _kerberos_context(transport) if kind == "kerberos" else _context(transport)
     word = "CredSSP" if kind == "credssp" else "Negotiate"
     with transport.budget.phase("logging on", LOGON_SECONDS):
-        token = _step(context, None, host)
+        token = _step(transport, context, None)
         if kind == "ntlm":
-            token = _step(context, _challenge(transport, token, word), host)
+            token = _step(transport, context, _challenge(transport, token, word))
     with transport.turn() as turn:
         with transport.budget.phase("logging on", LOGON_SECONDS):
             reply = _converse(transport, context, token, word)
         turn.outcome = "rejected" if reply.status == 401 else "accepted" if reply.status == 200 else "unknown"
     if reply.status == 401:
+        if kind == "kerberos":
+            raise _clock_reason(transport, reply) or ticket_refused(transport.target)
         raise transport.rejected() if reply.headers.get("WWW-Authenticate") else transport.unexpected(reply)
     if reply.status != 200:
         raise transport.unexpected(reply)
     if not context.complete:
         raise CollectError(host, "the host let us in without proving who it is", next_step=SUSPICIOUS)
     return context, _SEALED_CREDSSP if kind == "credssp" else _SEALED
+
+
+def _clock_reason(transport: WinrmTransport, reply: Reply) -> CollectError | None:
+    """Windows refuses a ticket of another time without a word; its Date header tells why."""
+    try:
+        theirs = parsedate_to_datetime(str(reply.headers.get("Date", "")))
+        skew = theirs.timestamp() - time.time()
+    except (ValueError, OverflowError):
+        return None
+    if abs(skew) <= KERBEROS_SKEW_SECONDS:
+        return None
+    reason = f"the host's clock is {abs(skew) / 60:.0f} minutes {'ahead' if skew > 0 else 'behind'}; Kerberos allows five"
+    return CollectError(transport.target.name, reason, next_step=CLOCK_STEP)
 
 
 def _converse(transport: WinrmTransport, context: Any, token: bytes, word: str) -> Reply:
@@ -65,7 +83,7 @@ def _converse(transport: WinrmTransport, context: Any, token: bytes, word: str) 
         reply = _show(transport, token, word)
         answer = _token(reply, word)
         if answer is not None and not finished:
-            token = _step(context, answer, transport.target.name)
+            token = _step(transport, context, answer)
         if finished or reply.status != 401 or answer is None or not token:
             return reply
     raise CollectError(transport.target.name, "the host goes on and on about the logon", next_step=SUSPICIOUS)
@@ -102,7 +120,6 @@ def _context(transport: WinrmTransport) -> Any:
 
     target, credential = transport.target, transport.credential
     options = spnego.NegotiateOptions.use_ntlm if target.transport == "ntlm" else spnego.NegotiateOptions.none
-    certificate = transport.wire.certificate if transport.wire else None
     try:
         return spnego.client(
             credential.user,
@@ -111,17 +128,52 @@ def _context(transport: WinrmTransport) -> Any:
             service="http",
             protocol=target.transport,
             options=options,
-            channel_bindings=spnego.channel_bindings.GssChannelBindings(application_data=binding(certificate)) if certificate else None,
+            channel_bindings=_bindings(transport),
         )
     except (SpnegoError, ImportError, ValueError) as error:
         raise _impossible(target.name, error) from error
 
 
-def _step(context: Any, token: bytes | None, host: str) -> bytes:
-    """The next token; empty where none is needed. The host's token is hostile and may raise anything in the decoder."""
+def _kerberos_context(transport: WinrmTransport) -> Any:
+    """A Kerberos context with the ticket that all hosts of this credential share. Raises CollectError."""
+    import spnego
+
+    target, credential = transport.target, transport.credential
+    with transport.budget.phase("asking the KDC", LOGON_SECONDS):
+        cache = transport.ways.tickets.cache_of(target, credential, transport.budget)
+    held = spnego.KerberosCCache(cache) if cache else spnego.CredentialCache(credential.user or None)
     try:
-        return context.step(token) or b""
+        return spnego.client(
+            held,
+            hostname=target.kerberos_host or target.address,
+            service="HTTP",  # a directory does not mind the case, MIT's KDC does
+            protocol="kerberos",
+            channel_bindings=_bindings(transport),
+        )
     except Exception as error:
+        raise kerberos_reason(error, target, credential) from error
+
+
+def _bindings(transport: WinrmTransport) -> Any:
+    """What ties the logon to the TLS connection; None without TLS."""
+    import spnego
+
+    certificate = transport.wire.certificate if transport.wire else None
+    return spnego.channel_bindings.GssChannelBindings(application_data=binding(certificate)) if certificate else None
+
+
+def _step(transport: WinrmTransport, context: Any, token: bytes | None) -> bytes:
+    """The next token; empty where none is needed. The host's token is hostile and may raise anything in the decoder."""
+    host = transport.target.name
+    kerberos = transport.target.transport == "kerberos"
+    try:
+        # The first step of Kerberos asks the KDC for a ticket to the host.
+        return (within(transport.budget, lambda: context.step(token)) if kerberos else context.step(token)) or b""
+    except CollectError:
+        raise
+    except Exception as error:
+        if kerberos:
+            raise kerberos_reason(error, transport.target, transport.credential) from error
         if token is None:
             raise _impossible(host, error) from error
         raise CollectError(host, "the host's part of the logon makes no sense", next_step=SUSPICIOUS) from error
@@ -131,7 +183,7 @@ def _impossible(host: str, error: Exception) -> CollectError:
     return CollectError(
         host,
         f"the logon can't begin: {printable(str(error))}",
-        next_step="check user, password and, for Kerberos, ticket (klist), realm, host name and clock",
+        next_step="check user and password",
     )
 
 

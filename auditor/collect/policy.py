@@ -65,12 +65,14 @@ def _of_mechanism(target: Target, credential: Credential, allowed: Allowed) -> t
     if target.transport in ("ntlm", "basic", "credssp"):
         missing = "user" if not credential.user else "password" if credential.reveal() is None else None
         return (f"the inventory gives no {missing}", f"set ansible_{missing}") if missing else None
-    return _of_kerberos(target) if target.transport == "kerberos" else None
+    return _of_kerberos(target, credential) if target.transport == "kerberos" else None
 
 
-def _of_kerberos(target: Target) -> tuple[str, str] | None:
-    if importlib.util.find_spec("gssapi") is None:
-        return "Kerberos is not installed for the auditor", "install pyspnego[kerberos] in its environment"
+def _of_kerberos(target: Target, credential: Credential) -> tuple[str, str] | None:
+    if any(importlib.util.find_spec(name) is None for name in ("gssapi", "krb5")):
+        return "Kerberos is not installed for the auditor", "install the extra [kerberos] (pyspnego[kerberos]) in its environment"
+    if credential.keytab is not None and not os.access(credential.keytab, os.R_OK):
+        return f"the file of ansible_winrm_keytab can't be read: {credential.keytab}", "check its path and permissions"
     if target.kerberos_host is None and _is_address(target.address):
         return (
             "Kerberos needs the host's name, and the inventory gives an address",

@@ -18,6 +18,7 @@ from winrm.exceptions import WinRMTransportError
 from auditor import __version__
 from auditor.collect.budget import SUSPICIOUS, Budget
 from auditor.collect.canary import CredentialCanary, Turn
+from auditor.collect.kerberos import Tickets
 from auditor.collect.logon import log_on, standing_header
 from auditor.collect.proxy import proxy_for, tunnel
 from auditor.collect.sealing import Seal, SealError
@@ -44,6 +45,7 @@ class Ways(NamedTuple):
 
     contexts: TlsContexts
     canary: CredentialCanary
+    tickets: Tickets
     use_proxy: bool = False
     connect_seconds: float = 10.0
 

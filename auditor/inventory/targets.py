@@ -44,7 +44,8 @@ _PSRP_MEANINGLESS = re.compile(
 _MEANT = frozenset(
     {"ansible_connection", "auditor_way", "auditor_aliases", "ansible_winrm_scheme", "ansible_winrm_path", "ansible_winrm_transport",
      "ansible_winrm_server_cert_validation", "ansible_winrm_ca_trust_path", "ansible_winrm_message_encryption",
-     "ansible_winrm_kerberos_hostname_override", "ansible_winrm_cert_pem", "ansible_winrm_cert_key_pem", "ansible_winrm_proxy",
+     "ansible_winrm_kerberos_hostname_override", "ansible_winrm_keytab", "ansible_winrm_cert_pem", "ansible_winrm_cert_key_pem",
+     "ansible_winrm_proxy",
      *_ADDRESS, *_PORT, *_USER, *_PASSWORD}
 )  # fmt: skip
 _MECHANISMS: Mapping[str, Mechanism] = {
@@ -93,7 +94,8 @@ def read_target(name: str, values: Mapping[str, Any], groups: Sequence[str]) -> 
         way=cast("Literal['auto', 'powershell', 'wmi']", _choice(given, "auditor_way", ("auto", "powershell", "wmi"))),
     )
     key = _text(given.get("ansible_winrm_cert_key_pem"))
-    return target, Credential(user, _text(_last(given, _PASSWORD)), certificate=certificate, certificate_key=key)
+    keytab = _text(given.get("ansible_winrm_keytab"))
+    return target, Credential(user, _text(_last(given, _PASSWORD)), certificate=certificate, certificate_key=key, keytab=keytab)
 
 
 def _as_winrm(values: Mapping[str, Any]) -> dict[str, Any]:

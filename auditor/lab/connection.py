@@ -51,6 +51,8 @@ class Host(msgspec.Struct):
     redirect: Callable[[], str]
     """Where `redirect` leads."""
     largest_envelope: int = 512_000
+    binding: bytes = b""
+    """What logons over its TLS are bound to; empty over http."""
     counts: collections.Counter[str] = msgspec.field(default_factory=collections.Counter)
     """Requests by action; besides Connection, Logon, Rejected (failed logons) and Fault."""
 
@@ -75,7 +77,7 @@ class Connection:
         self._endpoint = host.endpoint
         self._reader = reader
         self._writer = writer
-        self._logon = Logon(host.endpoint, host.files)
+        self._logon = Logon(host.endpoint, host.files, host.binding)
         peer = writer.get_extra_info("peername")
         self._client = str(peer[0]) if peer else ""
 
@@ -91,7 +93,7 @@ class Connection:
                 response = await self._answer(request)
             except BadRequest as bad:
                 response = HttpResponse(status=bad.status, close=True)
-            except TimeoutError:
+            except OSError:  # the client is gone, or was silent for too long
                 return
             except Exception:  # noqa: BLE001  (one client's request must not end the other hosts)
                 _LOG.exception("host %s: a request could not be answered", self._endpoint.name)

@@ -22,6 +22,17 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
         return f"Account(user={self.user!r}, role={self.role!r})"
 
 
+class KerberosService(msgspec.Struct, frozen=True, kw_only=True):
+    """How a host takes Kerberos."""
+
+    keytab: str
+    """File on this machine with the keys of the service principal."""
+    realm: str
+    """In capitals, as Kerberos writes it."""
+    spn: str
+    """Service principal without the realm: HTTP/srva.lab.example."""
+
+
 class HostEndpoint(msgspec.Struct, frozen=True, kw_only=True):
     """One host as the server sees it."""
 
@@ -43,6 +54,8 @@ class HostEndpoint(msgspec.Struct, frozen=True, kw_only=True):
     """Whether an https host takes Basic; over http it is never taken."""
     winrm_stack: str | None = None
     """Version of the WinRM stack; None derives it from `os_version`."""
+    kerberos: KerberosService | None = None
+    """None where the host takes no Kerberos, as outside of domains."""
 
     @property
     def machine(self) -> str:

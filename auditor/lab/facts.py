@@ -259,6 +259,16 @@ class UpdateFacts(Facts, frozen=True, kw_only=True):
     installed_on: Text = ""
 
 
+class KerberosFacts(Facts, frozen=True, kw_only=True):
+    """How the host takes Kerberos; the realm and its KDC are not the lab's."""
+
+    keytab: Text
+    """File on this machine with the keys of the service principal."""
+    realm: Name
+    spn: Name
+    """Service principal without the realm: HTTP/srva.lab.example."""
+
+
 class AccessFacts(Facts, frozen=True, kw_only=True):
     """What the auditor's account may see on this host."""
 
@@ -285,6 +295,7 @@ class HostFacts(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     """Further names that the inventory states."""
     scheme: Literal["http", "https"] = "http"
     winrm_stack: Text | None = None
+    kerberos: KerberosFacts | None = None
     behaviour: Behaviour = Behaviour()
     access: AccessFacts = AccessFacts()
     system: SystemFacts

@@ -16,7 +16,7 @@ from typing import Any
 import yaml
 
 from auditor.lab.assemble import assemble
-from auditor.lab.endpoint import Account, HostEndpoint
+from auditor.lab.endpoint import Account, HostEndpoint, KerberosService
 from auditor.lab.fleet import Fleet, LabHost, load_fleet, problem_of
 from auditor.lab.machine import Machine
 from auditor.lab.server import LabServer
@@ -131,6 +131,7 @@ def _endpoint(host: LabHost, fleet: Fleet, passwords: dict[str, str]) -> HostEnd
         hostname=facts.network.computer_name,
         behaviour=facts.behaviour,
         winrm_stack=facts.winrm_stack,
+        kerberos=KerberosService(keytab=k.keytab, realm=k.realm, spn=k.spn) if (k := facts.kerberos) else None,
     )
 
 
@@ -141,6 +142,10 @@ def inventory(lab: Lab, passwords: dict[str, str], role: str = "auditor") -> dic
     for host in lab.fleet.hosts:
         variables: dict[str, Any] = {"ansible_host": "127.0.0.1", "ansible_port": lab.server.port(host.name)}
         variables["ansible_winrm_scheme"] = host.facts.scheme
+        if host.facts.kerberos:
+            name = getattr(lab.fleet.accounts, role).user
+            variables |= {"ansible_winrm_transport": "kerberos", "ansible_user": f"{name}@{host.facts.kerberos.realm}"}
+            variables["ansible_winrm_kerberos_hostname_override"] = host.facts.kerberos.spn.partition("/")[2]
         if host.facts.aliases:
             variables["auditor_aliases"] = list(host.facts.aliases)
         hosts[host.name] = variables

@@ -35,7 +35,7 @@ from auditor.lab.endpoint import Account, HostEndpoint
 from auditor.lab.http import LARGEST_HEAD
 from auditor.lab.misbehave import Behaviour
 from auditor.lab.process import BufferedProcess, HostShell, Output, Refusal, ShellProcess
-from auditor.lab.tls import Authority, certificate_for, server_context
+from auditor.lab.tls import Authority, certificate_for, server_binding, server_context
 from auditor.lab.winrs import Call, Reply, Route, Shells
 from auditor.model.errors import LabError
 
@@ -82,6 +82,7 @@ class LabServer:
         self._hosts: dict[str, Host] = {}
         self._remote_shells: dict[str, Shells] = {}
         self._ports: dict[str, int] = {}
+        self._bindings: dict[str, bytes] = {}
         self._sockets: list[socket.socket] = []
         self._tasks: set[asyncio.Task[None]] = set()
         self._thread: threading.Thread | None = None
@@ -184,7 +185,9 @@ class LabServer:
         authority, other = Authority(now), Authority(now, "An authority that nobody trusts")
         self.ca_file.write_bytes(authority.pem)
         secure = [endpoint for endpoint in self._endpoints.values() if endpoint.scheme == "https"]
-        return {e.name: server_context(certificate_for(authority, other, e.machine, e.behaviour.certificate), private) for e in secure}
+        certificates = {e.name: certificate_for(authority, other, e.machine, e.behaviour.certificate) for e in secure}
+        self._bindings = {name: server_binding(pem) for name, pem in certificates.items()}
+        return {name: server_context(pem, private) for name, pem in certificates.items()}
 
     def _host(self, endpoint: HostEndpoint, files: UserFiles) -> Host:
         shell_quota, idle_seconds, largest_envelope = _QUOTAS.get(endpoint.stack, _QUOTAS["2.0"])
@@ -200,6 +203,7 @@ class LabServer:
             routes={**{(name, wsman.SHELL_CMD): route for name, route in commands.items()}, **self._more_routes.get(endpoint.name, {})},
             redirect=functools.partial(self._redirect, endpoint.behaviour.redirect_to),
             largest_envelope=largest_envelope,
+            binding=self._bindings.get(endpoint.name, b""),
         )
 
     def _redirect(self, where: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import hashlib
 import ipaddress
 import os
 import re
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
 
 _DAY = datetime.timedelta(days=1)
+_END = b"-----END CERTIFICATE-----"
 _DNS_NAME = re.compile(r"[A-Za-z0-9_-]{1,63}(\.[A-Za-z0-9_-]{1,63}){0,8}")
 
 
@@ -111,6 +113,12 @@ def certificate_for(authority: Authority, other: Authority, machine: str, kind: 
     if kind == "wrong_name":
         return authority.issue(["another-host.invalid"])
     return authority.issue(names, expired=kind == "expired")
+
+
+def server_binding(pem: bytes) -> bytes:
+    """What a logon over this certificate is bound to: tls-server-end-point (RFC 5929); the lab's certificates are signed with SHA-256."""
+    der = ssl.PEM_cert_to_DER_cert(pem[: pem.index(_END) + len(_END)].decode("ascii"))
+    return b"tls-server-end-point:" + hashlib.sha256(der).digest()
 
 
 def server_context(pem: bytes, folder: Path) -> ssl.SSLContext:

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 import pytest
 
 from auditor.collect.canary import CredentialCanary
+from auditor.collect.kerberos import Tickets
 from auditor.collect.session import HostSession, Told
 from auditor.collect.tls import TlsContexts
 from auditor.collect.transport import Ways
@@ -35,7 +36,7 @@ def ask(
     session = HostSession(
         target,
         Credential("u", "p"),
-        Ways(TlsContexts(), CredentialCanary(), use_proxy, seconds),
+        Ways(TlsContexts(), CredentialCanary(), Tickets(), use_proxy, seconds),
         stop or threading.Event(),
         deadline_seconds=seconds,
         answer_bytes=100_000,
