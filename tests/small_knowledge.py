@@ -23,7 +23,6 @@ _CODES: tuple[tuple[int, str, dict[Role, int], CauseClass | None, bool], ...] = 
     (0x8E, "KERNEL_MODE_EXCEPTION_NOT_HANDLED", {"exception_code": 1, "instruction": 2, "trap_frame": 3}, None, False),
     (0xD1, "DRIVER_IRQL_NOT_LESS_OR_EQUAL", _FAULT, None, False),
     (0xE3, "RESOURCE_NOT_OWNED", {}, None, False),
-    (0xEF, "CRITICAL_PROCESS_DIED", {}, None, True),
     (0x124, "WHEA_UNCORRECTABLE_ERROR", {}, "hardware", True),
     (0x139, "KERNEL_SECURITY_CHECK_FAILURE", {"trap_frame": 2, "exception_record": 3}, None, False),
 )
@@ -44,6 +43,8 @@ def small_knowledge() -> CrashKnowledge:
     facts = {code: _fact(code, name, roles, kind, innocent=innocent) for code, name, roles, kind, innocent in _CODES}
     facts[0x1A] = BugcheckFact(code=0x1A, name="MEMORY_MANAGEMENT", roles={"pte": 3}, when=0x41792, cause_class="memory")
     facts[0x9F] = BugcheckFact(code=0x9F, name="DRIVER_POWER_STATE_FAILURE", roles={"irp": 4}, when=3, innocent_stack=True)
+    facts[0x116] = BugcheckFact(code=0x116, name="VIDEO_TDR_FAILURE", roles={"driver_address": 2}, innocent_stack=True)
+    facts[0xEF] = BugcheckFact(code=0xEF, name="CRITICAL_PROCESS_DIED", roles={"process": 1}, innocent_stack=True)
     facts[0xBE] = BugcheckFact(code=0xBE, name="ATTEMPTED_WRITE_TO_READONLY_MEMORY", roles={"target": 1}, traps=True)
     modules = {stem(file): SystemModule(file=file, kind=kind) for kind, files in _MODULES.items() for file in files}
     modules["nt"] = SystemModule(file="ntoskrnl.exe", kind="kernel")

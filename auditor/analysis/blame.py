@@ -19,7 +19,7 @@ FAULT_IN_DRIVER, FAULT_IN_WINDOWS = 60, 25
 FIRST_PRINTED, FIRST_SCANNED, FIRST_LATER = 40, 15, 10
 CALLED_THE_KERNEL, NULL_POINTER, HANDLED_IOCTL = 15, 10, 5
 WINDOWS_FRAME = 20
-ALSO_ON_STACK, HOLDS_REQUEST = 8, 35
+ALSO_ON_STACK, HOLDS_REQUEST, NAMED_BY_STOP, NAMED_BY_STOP_WINDOWS = 8, 35, 45, 25
 CLAIM, CLAIM_WRONG_SYMBOLS, CLAIM_WINDOWS = 20, 5, 8
 CONFIRMED_FROM, PROBABLE_FROM = 100, 45
 _NULL_PAGES = 0x10000
@@ -109,6 +109,7 @@ def rank(evidence: Evidence, knowledge: CrashKnowledge) -> Ranking:
     """All suspects of a crash in kernel mode; of one in user mode, the module that the text names."""
     ranking = Ranking(evidence, knowledge)
     _by_fault(ranking)
+    _by_parameter(ranking)
     _by_stack(ranking)
     if evidence.waiting_driver:
         ranking.add(evidence.waiting_driver, HOLDS_REQUEST, "the request that did not come back is in its hands")
@@ -137,6 +138,16 @@ def _by_fault(ranking: Ranking) -> None:
         ranking.add(
             fault.module, FAULT_IN_WINDOWS, f"the exception happened in its code: {place}; it is a file of Windows and may have been misled"
         )
+
+
+def _by_parameter(ranking: Ranking) -> None:
+    """A parameter of the stop code that is an address inside the responsible driver."""
+    accused = ranking.evidence.accused
+    if accused is None or accused.module is None or ranking.kind(accused.module) in ("kernel", "user"):
+        return
+    score = NAMED_BY_STOP if ranking.kind(accused.module) is None else NAMED_BY_STOP_WINDOWS
+    place = _place(accused, ranking.image(accused.module))
+    ranking.add(accused.module, score, f"parameter {ranking.evidence.accused_parameter} of the stop code is an address in it: {place}")
 
 
 def _add_null_pointer(ranking: Ranking, module: str) -> None:

@@ -78,7 +78,7 @@ def _by_code(evidence: Evidence, ranking: Ranking, wanted: CauseClass) -> _Class
 
 def _by_driver(evidence: Evidence, ranking: Ranking) -> _Class | None:
     fact = ranking.knowledge.bugchecks.get(evidence.code or -1)
-    if fact is not None and fact.innocent_stack and not evidence.waiting_driver:
+    if fact is not None and fact.innocent_stack and not evidence.waiting_driver and evidence.accused is None:
         return None
     foreign = ranking.best(windows=False)
     if foreign is not None and foreign[1] >= _DRIVER_FROM:

@@ -35,6 +35,8 @@ from auditor.model.host import SystemRecord
 _KINDS: dict[int, SourceKind] = {1: "full_dump", 2: "kernel_dump", 3: "header_dump", 4: "triage_dump"}
 _VERSIONS = ((10240, "10.0"), (9600, "6.3"), (9200, "6.2"), (7600, "6.1"), (6000, "6.0"), (3790, "5.2"), (2600, "5.1"), (2195, "5.0"))
 
+_BREAKPOINT = 0x80000003
+
 
 class Body(msgspec.Struct, kw_only=True):
     """What lies behind the header."""
@@ -61,13 +63,14 @@ def read_dump(reader: Reader, *, file: str, size: int | None, knowledge: CrashKn
     drivers = DriverMap(body.drivers or ())
     fault, evidence = _evidence(header, body, drivers, knowledge)
     suspects, cause_class, reasons, notes = judge(evidence, knowledge)
-    image = drivers.named(evidence.fault.module) if evidence.fault and evidence.fault.module else None
+    place = evidence.fault or evidence.accused
+    image = drivers.named(place.module) if place and place.module else None
     return Crash(
         source=CrashSource(file=file, member=member, kind=kind, complete=not missing),
         bugcheck=_bugcheck(header, drivers, knowledge),
         module=_module_name(image, knowledge) if image else None,
         image=image.name if image else None,
-        offset=hex_text(evidence.fault.offset) if evidence.fault and evidence.fault.offset is not None else None,
+        offset=hex_text(place.offset) if place and place.offset is not None else None,
         image_timestamp=image.timestamp if image else None,
         image_time=image.time if image else None,
         process=evidence.process,
@@ -81,7 +84,7 @@ def read_dump(reader: Reader, *, file: str, size: int | None, knowledge: CrashKn
         suspects=suspects,
         cause_class=cause_class,
         class_reasons=reasons,
-        notes=notes,
+        notes=(*notes, *_ended(header, body, knowledge)),
         missing=tuple(missing),
     )
 
@@ -149,6 +152,7 @@ def _evidence(header: Header, body: Body, drivers: DriverMap, knowledge: CrashKn
     place = drivers.step(fault.address, "exception") if fault.address is not None else None
     scanned = scan(body.memory, stack, machine, drivers) if stack else ()
     request = knowledge.parameter("irp", base_code(header.code or 0), header.parameters)
+    accused = knowledge.parameter("driver_address", base_code(header.code or 0), header.parameters)
     waiting = waiting_driver(body.memory, request, header.layout.word, drivers) if request else None
     return fault, Evidence(
         code=base_code(header.code) if header.code is not None else None,
@@ -159,6 +163,8 @@ def _evidence(header: Header, body: Body, drivers: DriverMap, knowledge: CrashKn
         fault=place,
         frames=(*((place,) if place else ()), *scanned),
         process=process_name(body.process, header.machine, header.build) if body.process else None,
+        accused=drivers.step(accused, "exception") if accused and drivers.at(accused) else None,
+        accused_parameter=knowledge.place_of("driver_address", base_code(header.code or 0)),
         waiting_driver=waiting.name if waiting else None,
         drivers=body.drivers or (),
     )
@@ -176,6 +182,8 @@ def _fault(header: Header, body: Body, drivers: DriverMap, knowledge: CrashKnowl
     record = read_exception(body.memory.read(record_at, 0x98), word) if record_at else None
     context = read_context(body.memory, context_at, machine) if context_at else None
     trap = read_trap_frame(body.memory, trap_at, machine) if trap_at else None
+    if record is None and address is None:
+        record = _own_record(header, drivers)
     known = [fault for fault in (context, trap, record) if fault is not None]
     address = address or next((fault.address for fault in known if fault.address), None)
     fact = knowledge.bugchecks.get(base)
@@ -191,6 +199,21 @@ def _fault(header: Header, body: Body, drivers: DriverMap, knowledge: CrashKnowl
         access=access or (record.access if record else None),
         target=target if target is not None else record.target if record else None,
     )
+
+
+def _own_record(header: Header, drivers: DriverMap) -> Fault | None:
+    """The header's exception record, where it is not the breakpoint that Windows' own stop leaves there."""
+    record = read_exception(header.exception, header.layout.word)
+    if record is None or record.code in (None, _BREAKPOINT) or record.address is None or drivers.at(record.address) is None:
+        return None
+    return record
+
+
+def _ended(header: Header, body: Body, knowledge: CrashKnowledge) -> tuple[str, ...]:
+    """A note on the process whose end stopped Windows, where the dump holds it."""
+    process = knowledge.parameter("process", base_code(header.code or 0), header.parameters)
+    name = process_name(body.memory.read(process, 0xC00), header.machine, header.build) if process else None
+    return (f"the process that ended is {name}",) if name else ()
 
 
 def _exception(fault: Fault, knowledge: CrashKnowledge) -> CrashException | None:

@@ -55,6 +55,9 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True):
     bucket: str | None = None
     wrong_symbols: bool = False
     corruption: Corruption | None = None
+    accused: Step | None = None
+    """Place in a driver that a parameter of the stop code names as responsible."""
+    accused_parameter: int | None = None
     waiting_driver: str | None = None
     """Image in whose hands a request got stuck, from the request itself."""
     drivers: tuple[LoadedDriver, ...] = ()

@@ -59,7 +59,9 @@ def read_evidence(draft: Draft, names: Names, drivers: tuple[LoadedDriver, ...],
     stack = _best_stack(draft)
     address = _fault_address(draft, parameter("instruction"), user_mode=user_mode)
     frames = _frames(stack, address) if stack else ()
-    fault = _fault(draft, address, frames, DriverMap(drivers))
+    loaded = DriverMap(drivers)
+    fault = _fault(draft, address, frames, loaded)
+    accused = parameter("driver_address")
     exception = draft.exception_code if draft.exception_code is not None else parameter("exception_code")
     access, target = access_of(parameter("access")), parameter("target")
     stated = draft.access if draft.access in ("read", "write", "execute") else None
@@ -79,6 +81,8 @@ def read_evidence(draft: Draft, names: Names, drivers: tuple[LoadedDriver, ...],
         bucket=names.bucket,
         wrong_symbols=draft.wrong_symbols or any(word in value for word in _WRONG_SYMBOLS for value in draft.fields.values()),
         corruption=_corruption(draft, knowledge),
+        accused=loaded.step(accused, "exception") if accused and loaded.at(accused) else None,
+        accused_parameter=knowledge.place_of("driver_address", base),
         drivers=drivers,
     )
 

@@ -221,7 +221,7 @@ class TextReader:
     def _store(self, key: str, value: str) -> None:
         draft = self._begin()
         if key in ("EXCEPTION_CODE", "EXCEPTION_CODE_STR") and draft.exception_code is None and "(Win32)" not in value:
-            draft.exception_code = number(value.replace("(NTSTATUS)", "").strip(" -"))
+            draft.exception_code = number(value.replace("(NTSTATUS)", "").replace("(HRESULT)", "").strip(" -"))
         elif key in ("READ_ADDRESS", "WRITE_ADDRESS"):
             draft.access = draft.access or ("read" if key.startswith("READ") else "write")
             draft.target = draft.target if draft.target is not None else number(value)

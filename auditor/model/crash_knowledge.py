@@ -22,10 +22,11 @@ Role = Literal[
     "irp",
     "pte",
     "driver_address",
+    "process",
 ]
 """What a parameter of a stop code is good for: `instruction` the address of the faulting instruction; `target` the address that it
 touched; `access` 0 for a read, 1 for a write, 8 or 16 for an execution; `status` an NTSTATUS; `driver_address` an address inside the
-responsible driver; the others addresses of the kernel's records."""
+responsible driver; `process` the object of a process that ended; the others addresses of the kernel's records."""
 ROLES: tuple[Role, ...] = get_args(Role)
 
 ModuleKind = Literal["kernel", "filesystem", "framework", "driver", "user", "hardware", "memory", "nothing"]
@@ -123,6 +124,11 @@ class CrashKnowledge(msgspec.Struct, frozen=True, kw_only=True):
         if fact is None or place is None or (fact.when is not None and parameters[0] != fact.when):
             return None
         return parameters[place - 1]
+
+    def place_of(self, role: Role, code: int | None) -> int | None:
+        """Which parameter, 1 to 4, has a role in a stop code."""
+        fact = self.bugchecks.get(code) if code is not None else None
+        return fact.roles.get(role) if fact else None
 
     def kind(self, module: str) -> ModuleKind | None:
         """Kind of a module or image name; None for what is not part of Windows (or not known to be).

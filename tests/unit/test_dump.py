@@ -152,6 +152,33 @@ def test_a_stuck_power_request_leads_to_the_driver_that_holds_it() -> None:
     assert crash.cause_class == "driver"
 
 
+def test_a_driver_that_the_stop_code_itself_names() -> None:
+    crash = read(triage(wide(code=0x116, parameters=(0xFFFF800000000000, DRIVER.base + 0x4321, 0xC000009A, 4))))
+    assert (crash.module, crash.image, crash.offset) == ("widget", "widget.sys", "0x4321")
+    assert [(s.image, s.confidence) for s in crash.suspects] == [("widget.sys", "probable")]
+    assert "parameter 2" in crash.suspects[0].reasons[0]
+    assert crash.cause_class == "driver"
+
+
+def test_the_process_whose_end_stopped_windows_is_named() -> None:
+    process = bytearray(0xC00)
+    process[0x5A8:0x5B1] = b"csrss.exe"
+    dump = wide(code=0xEF, parameters=(0xFFFF800000010000, 0, 0, 0), blocks=[(0xFFFF800000010000, bytes(process))])
+    crash = read(triage(dump))
+    assert "the process that ended is csrss.exe" in crash.notes
+    assert crash.suspects == ()
+    assert crash.cause_class == "unknown"
+
+
+def test_the_header_s_own_exception_is_used_where_nothing_else_tells_the_place() -> None:
+    data = bytearray(triage(wide(code=0xF7, parameters=(1, 2, 3, 0), stack=[])))
+    struct.pack_into("<IIQQII", data, 0xF00, 0xC0000005, 0, 0, DRIVER.base + 0x99, 0, 0)
+    crash = read(bytes(data))
+    assert (crash.image, crash.offset) == ("widget.sys", "0x99")
+    struct.pack_into("<I", data, 0xF00, 0x80000003)
+    assert read(bytes(data)).image is None
+
+
 @pytest.mark.parametrize(
     ("status", "expected"),
     [(0xC000009A, "memory"), (0xC000009C, "hardware"), (0xC0000185, "hardware"), (0xC0000032, "filesystem"), (0x1, "unknown")],
