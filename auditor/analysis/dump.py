@@ -12,7 +12,7 @@ from auditor.analysis.dump_bytes import Memory, Reader
 from auditor.analysis.dump_header import Header, read_header
 from auditor.analysis.dump_paged import read_paged
 from auditor.analysis.dump_process import process_name, service_pack, waiting_driver
-from auditor.analysis.dump_stack import Fault, access_of, find_trap, read_context, read_exception, read_trap_frame, scan
+from auditor.analysis.dump_stack import Fault, access_of, find_trap, pointers, read_context, read_exception, read_trap_frame, scan
 from auditor.analysis.dump_triage import RegionMemory, read_triage
 from auditor.analysis.evidence import DriverMap, Evidence, frame_of
 from auditor.analysis.generation import generation
@@ -186,6 +186,9 @@ def _fault(header: Header, body: Body, drivers: DriverMap, knowledge: CrashKnowl
         record = _own_record(header, drivers)
     known = [fault for fault in (context, trap, record) if fault is not None]
     address = address or next((fault.address for fault in known if fault.address), None)
+    instruction, stack = pointers(header.context, machine)
+    if address is not None and instruction == address and stack:
+        known.append(Fault(address=address, stack=stack))
     fact = knowledge.bugchecks.get(base)
     if address is not None or (fact is not None and fact.traps):
         found = find_trap(body.stack, body.stack_start or 0, machine, drivers, address) if body.stack else None
