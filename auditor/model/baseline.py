@@ -3,8 +3,8 @@
 Rules of this file:
 1. Which fields make a record's key, which texts change by themselves and which fields belong to one machine is data, read from
    `compat_matrix/drift/`; what a role should look like is read from `compat_matrix/baselines/<role>.yml`. No code knows a product by name.
-2. A pattern is a text without case in which `*` is any run that is kept, and `<hex>`, `<number>`, `<version>`, `<guid>`, `<sid>`,
-   `<word>` and `<level>` (all but slashes) stand for what changes. Masking writes the placeholder in its place.
+2. A pattern is a text without case in which `*` is any run that is kept, and `<hex>`, `<number>`, `<version>`, `<date>`,
+   `<guid>`, `<sid>`, `<word>` and `<level>` (all but slashes) stand for what changes. Masking writes the placeholder in its place.
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ from typing import Literal
 
 import msgspec
 
-Scalar = str | int | bool | None
 Value = str | int | bool | None | tuple[str, ...]
 
 
@@ -36,7 +35,9 @@ class SectionPlan(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     integrity: tuple[str, ...] = ()
     """Fields that are equal wherever name, version and machine of a file are."""
     protection: tuple[str, ...] = ()
-    """Fields whose difference from peers concerns a security product's own state; `*` is all."""
+    """Fields whose difference concerns a security product's own state; `*` is all."""
+    learn: tuple[str, ...] | None = None
+    """Fields that `baseline learn` proposes; none: only that the record is there; null: nothing of this section."""
 
 
 class VolatileRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -45,8 +46,8 @@ class VolatileRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     id: str
     section: str
     why: str
-    where: dict[str, Scalar] = {}
-    """Fields of the record and the patterns or values that they must have; all must fit."""
+    where: dict[str, Value] = {}
+    """Fields of the record and the pattern (of several: one of them) or value that each must have."""
     on: dict[str, str] = {}
     """Fields of the host's system record and patterns that they must have."""
     beside: dict[str, str] = {}
@@ -59,6 +60,8 @@ class VolatileRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     """Fields and the patterns whose placeholders replace what changes; the first that fits is used."""
     drop: dict[str, tuple[str, ...]] = {}
     """Lists and the patterns of items that are left out of them."""
+    between_hosts: bool = False
+    """Holds only where hosts are held against a role or against each other, not where a host is compared with itself."""
     references: tuple[str, ...] = ()
 
 

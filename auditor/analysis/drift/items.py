@@ -11,7 +11,7 @@ from auditor.model.baseline import SectionPlan
 from auditor.model.host import TaskRecord
 from auditor.probes.tasks.decode import read_task
 
-_TASK_FIELDS = (
+TASK_FIELDS = (
     "path",
     "source_format",
     "enabled",
@@ -59,8 +59,12 @@ class Form(NamedTuple):
 
 
 def plain(value: Any) -> Any:
-    """A value as JSON has it; tuples stay lists of plain values."""
-    return value if value is None or isinstance(value, str | int | float) else msgspec.to_builtins(value)
+    """A value as JSON has it."""
+    if value is None or isinstance(value, str | int | float):
+        return value
+    if isinstance(value, tuple | list):
+        return [plain(inner) for inner in value]
+    return {name: plain(inner) for name, inner in msgspec.to_builtins(value).items() if inner is not None}
 
 
 def form_of(record: Any) -> Form:
@@ -75,10 +79,15 @@ def _task(record: TaskRecord) -> Form:
     outcome = read_task(record)
     if len(outcome.records) == 1:
         task = outcome.records[0]
-        values = [record.path, record.source_format, *(getattr(task, name) for name in _TASK_FIELDS[2:])]
-        return Form(_TASK_FIELDS, values)
+        values = [record.path, record.source_format, *(_flat(getattr(task, name)) for name in TASK_FIELDS[2:])]
+        return Form(TASK_FIELDS, values)
     text = record.text if record.source_format == "xml" else None
     return Form(("path", "source_format", "text"), [record.path, record.source_format, text])
+
+
+def _flat(value: Any) -> Any:
+    """Settings as a list of `name=value`, so that all values of items can be told apart quickly."""
+    return tuple(sorted(f"{name}={inner}" for name, inner in value.items())) if isinstance(value, dict) else value
 
 
 KeyMaker = Callable[[Mapping[str, Any]], str]

@@ -1,7 +1,7 @@
 """Patterns of what changes by itself inside a text: closed set of placeholders, no regular expressions from data files. Pure.
 
-`*` is any run and is kept; `<hex>`, `<number>`, `<version>`, `<guid>`, `<sid>`, `<word>`, `<level>` stand for what is masked. Case does not
-count. Texts above `LONGEST` characters are left as they are, so that a hostile text costs little.
+`*` is any run and is kept; `<hex>`, `<number>`, `<version>`, `<date>`, `<guid>`, `<sid>`, `<word>`, `<level>` stand for what is masked.
+Case does not count. Texts above `LONGEST` characters are left as they are, so that a hostile text costs little.
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ _REMEMBERED = 50_000
 _PLACEHOLDERS = {
     "hex": "[0-9a-f]++",
     "number": "[0-9]++",
-    "version": "[0-9]++(?:[._,-][0-9]++)*+",
+    "version": "[0-9]++(?:[.][0-9]++)++",
+    "date": "(?:19|20)[0-9]{6}",
     "guid": r"\{?[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\}?",
     "sid": "s-1(?:-[0-9]++){2,15}+",
     "word": "[^\\W]++",

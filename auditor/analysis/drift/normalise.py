@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from auditor.analysis.drift.items import Form, Item, form_of, key_maker
 from auditor.analysis.drift.masks import Mask, masked_by
-from auditor.model.baseline import DriftKnowledge, SectionPlan, VolatileRule
+from auditor.model.baseline import DriftKnowledge, SectionPlan, Value, VolatileRule
 from auditor.model.host import SystemRecord
 from auditor.model.signature import Signature
 
@@ -40,15 +40,19 @@ class _Rule(NamedTuple):
 
 
 class Normaliser:
-    """The rules of all sections, made ready once and held against many hosts."""
+    """The rules of all sections, made ready once and held against many hosts.
 
-    def __init__(self, knowledge: DriftKnowledge, signatures: Sequence[Signature] = ()) -> None:
+    `between_hosts`: for holding hosts against each other; else for a host and its own past.
+    """
+
+    def __init__(self, knowledge: DriftKnowledge, signatures: Sequence[Signature] = (), *, between_hosts: bool = False) -> None:
         self.knowledge = knowledge
-        rules = [_compiled(rule) for rule in (*knowledge.rules, *definition_rules(signatures))]
+        wanted = [rule for rule in knowledge.rules if between_hosts or not rule.between_hosts]
+        rules = [_compiled(rule) for rule in (*wanted, *definition_rules(signatures))]
         self._rules: dict[str, list[_Rule]] = {}
         for rule in rules:
             self._rules.setdefault(rule.rule.section, []).append(rule)
-        self._seen: dict[tuple[str, Any], tuple[Item, ...]] = {}
+        self._seen: dict[tuple[str, Any], tuple[Item, ...] | None] = {}
         self._sections = {name: _Section(name, plan, self._rules.get(name, [])) for name, plan in knowledge.sections.items()}
 
     def plan(self, section: str) -> SectionPlan:
@@ -65,16 +69,19 @@ class Normaliser:
         around = _Around(records, system)
         found: list[Item] = []
         for record in records if chosen is None else chosen:
-            found += ready.in_place(record, around) if ready.needs_place else self._remembered(ready, section, record)
+            remembered = self._remembered(ready, section, record)
+            found += ready.in_place(record, around) if remembered is None else remembered
         return found
 
-    def _remembered(self, ready: _Section, section: str, record: Any) -> tuple[Item, ...]:
+    def _remembered(self, ready: _Section, section: str, record: Any) -> tuple[Item, ...] | None:
+        """The items of a record that stand by themselves; None where they depend on what is around it."""
         place = (section, record)
-        found = self._seen.get(place)
-        if found is None:
-            if len(self._seen) >= _REMEMBERED:
-                self._seen.clear()
-            found = self._seen[place] = tuple(ready.in_place(record, _Around((), None)))
+        if place in self._seen:
+            return self._seen[place]
+        if len(self._seen) >= _REMEMBERED:
+            self._seen.clear()
+        found = None if ready.depends(record) else tuple(ready.in_place(record, _Around((), None)))
+        self._seen[place] = found
         return found
 
 
@@ -102,7 +109,15 @@ class _Section:
         self._rules = rules
         self._key = key_maker(plan.key, plan.joined, name)
         self._unfold = {field: key_maker(parts, " ", field) for field, parts in plan.unfold.items()}
-        self.needs_place = any(not rule.alone for rule in rules)
+        self._placed = [rule for rule in rules if not rule.alone]
+
+    def depends(self, record: Any) -> bool:
+        """Whether a rule that looks around may apply to a record."""
+        if not self._placed:
+            return False
+        form = form_of(record)
+        fields = dict(zip(form.names, form.values, strict=True))
+        return bool(self._unfold) or any(_fits(rule, fields) is not None for rule in self._placed)
 
     def in_place(self, record: Any, around: _Around) -> list[Item]:
         """The items of a record: itself, and what unfolds from it. Empty where it is left out."""
@@ -133,12 +148,9 @@ class _Section:
 
 
 def _applies(rule: _Rule, fields: Fields, around: _Around) -> bool:
-    kept: tuple[str, ...] = ()
-    for name, test in rule.where:
-        found = test(fields[name]) if name in fields else None
-        if found is None:
-            return False
-        kept = kept or found
+    kept = _fits(rule, fields)
+    if kept is None:
+        return False
     for name, mask in rule.on:
         value = getattr(around.system, name, None)
         if not isinstance(value, str) or mask.kept(value) is None:
@@ -146,6 +158,17 @@ def _applies(rule: _Rule, fields: Fields, around: _Around) -> bool:
     if rule.rule.beside:
         return around.holds({name: _filled(text, kept, fields) for name, text in rule.rule.beside.items()})
     return True
+
+
+def _fits(rule: _Rule, fields: Fields) -> tuple[str, ...] | None:
+    """What the stars of `where` kept, or None where a field does not fit."""
+    kept: tuple[str, ...] = ()
+    for name, test in rule.where:
+        found = test(fields[name]) if name in fields else None
+        if found is None:
+            return None
+        kept = kept or found
+    return kept
 
 
 def _filled(text: str, kept: tuple[str, ...], fields: Fields) -> str:
@@ -183,10 +206,13 @@ def _compiled(rule: VolatileRule) -> _Rule:
     )
 
 
-def _test(wanted: str | int | bool | None) -> Test:
+def _test(wanted: Value) -> Test:
     if isinstance(wanted, str):
         mask = Mask(wanted)
         return lambda value: mask.kept(value) if isinstance(value, str) else None
+    if isinstance(wanted, tuple):
+        masks = tuple(map(Mask, wanted))
+        return lambda value: next((kept for m in masks if (kept := m.kept(value)) is not None), None) if isinstance(value, str) else None
     return lambda value: () if value is wanted or (value == wanted and type(value) is type(wanted)) else None
 
 

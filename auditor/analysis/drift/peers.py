@@ -1,0 +1,216 @@
+"""Hosts of one role against each other: what most of them have, and who differs, with counts. Pure.
+
+Rules of this file:
+1. More than half of those for which it is known, and at least `FEWEST`, make a majority; without one nobody is an outlier.
+2. A host counts as lacking a record only where its section was seen as a whole.
+3. What is alike is counted without looking into it, so that a fleet costs little more than telling its records apart.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from auditor.analysis.drift.compare import Delta, system_of
+from auditor.analysis.drift.doubts import Doubts
+from auditor.analysis.drift.items import Item, plain
+from auditor.analysis.drift.normalise import Normaliser
+from auditor.analysis.drift.own import OwnNames, own_names
+from auditor.model.host import SECTION_NAMES, Snapshot
+
+FEWEST = 3
+ALL = "*"
+
+
+class Outlier(NamedTuple):
+    """A host that differs from the majority."""
+
+    host: str
+    delta: Delta
+    agree: int
+    """How many have what `delta.before` says."""
+    of: int
+    """Among how many for which it is known."""
+
+
+class PeerGroup(NamedTuple):
+    """Hosts that should look alike."""
+
+    name: str
+    hosts: tuple[str, ...]
+
+
+def peer_groups(groups: Mapping[str, Iterable[str]], alike: Mapping[str, Hashable]) -> list[PeerGroup]:
+    """The narrowest inventory groups, each split into hosts that are alike; those with fewer than `FEWEST` hosts are left out.
+
+    A group that holds another group as a whole is its parent and says less: it is not used. `groups` gives the groups of each host.
+    """
+    members: dict[str, set[str]] = {}
+    for host, names in groups.items():
+        for name in names:
+            members.setdefault(name, set()).add(host)
+    found: list[PeerGroup] = []
+    for name in sorted(members):
+        own = members[name]
+        narrower = [other for other in members if members[other] < own or (members[other] == own and other < name)]
+        if narrower:
+            continue
+        split: dict[Hashable, list[str]] = {}
+        for host in sorted(own):
+            split.setdefault(alike.get(host), []).append(host)
+        found += [PeerGroup(name, tuple(hosts)) for kind, hosts in split.items() if kind is not None and len(hosts) >= FEWEST]
+    return found
+
+
+class _Table:
+    """One section of all hosts of a group."""
+
+    def __init__(self) -> None:
+        self.whole: set[int] = set()
+        """Hosts whose listing is complete."""
+        self.doubts: dict[int, Doubts] = {}
+        """Of those that have gaps or are not complete."""
+        self.variants: dict[str, dict[Item, list[int]]] = {}
+        """Identity of a record to its variants and the hosts that have each."""
+
+
+class Peers:
+    """A group while it is counted. Add every host, then ask for the outliers."""
+
+    def __init__(self, normaliser: Normaliser) -> None:
+        self._normaliser = normaliser
+        self._hosts: list[str] = []
+        self._names: list[OwnNames] = []
+        self._tables: dict[str, _Table] = {}
+        for section in SECTION_NAMES:
+            if normaliser.compared(section) and ALL not in normaliser.plan(section).individual:
+                self._tables[section] = _Table()
+
+    def add(self, snapshot: Snapshot) -> None:
+        """One more host."""
+        number = len(self._hosts)
+        self._hosts.append(snapshot.host)
+        self._names.append(own_names(snapshot))
+        system = system_of(snapshot)
+        for name, table in self._tables.items():
+            section = getattr(snapshot.sections, name)
+            if not section.usable:
+                continue
+            if section.gaps or section.status != "ok":
+                table.doubts[number] = doubts = Doubts(section, self._normaliser.plan(name))
+                if not doubts.whole:
+                    table.whole.add(number)
+            else:
+                table.whole.add(number)
+            for item in self._normaliser.items(name, section.records, system):
+                table.variants.setdefault(item.identity, {}).setdefault(item, []).append(number)
+
+    def outliers(self, only: str | None = None) -> Iterator[Outlier]:
+        """All who differ, or what one host differs in; by section and record."""
+        wanted = None if only is None else self._hosts.index(only) if only in self._hosts else -1
+        for name, table in self._tables.items():
+            for identity in table.variants:
+                yield from _Record(name, identity, table, self._normaliser, self._names).outliers(self._hosts, wanted)
+
+    def usual(self, section: str, key: str, field: str) -> tuple[bool, Any]:
+        """Whether there is a majority for a field (or, without a field, for a record being there), and what it says."""
+        table = self._tables.get(section)
+        if table is None:
+            return False, None
+        record = _Record(section, key.casefold(), table, self._normaliser, self._names)
+        if not field:
+            there, absent = record.there, record.absent()
+            most = max(len(there), len(absent))
+            return _is_majority(most, len(there) + len(absent)), len(there) > len(absent)
+        counts = record.values(field)
+        value, count = counts.most_common(1)[0] if counts else (None, 0)
+        return _is_majority(count, counts.total()), plain(value)
+
+
+def _is_majority(count: int, known: int) -> bool:
+    return known >= FEWEST and 2 * count > known
+
+
+class _Record:
+    """One record over all hosts of a group."""
+
+    def __init__(self, section: str, identity: str, table: _Table, normaliser: Normaliser, names: Sequence[OwnNames]) -> None:
+        plan = normaliser.plan(section)
+        self._section, self._table, self._names = section, table, names
+        self._variants = table.variants.get(identity, {})
+        self._individual = frozenset((*plan.individual, *plan.integrity))
+        self._null_is_none = frozenset(plan.absent_when_null)
+        self.there: set[int] = {host for hosts in self._variants.values() for host in hosts}
+
+    def absent(self) -> set[int]:
+        """Hosts that surely lack it."""
+        missing = self._table.whole - self.there
+        if not missing or not self._variants:
+            return missing
+        item = next(iter(self._variants))
+        return {h for h in missing if h not in self._table.doubts or not self._table.doubts[h].of_record(item)}
+
+    def outliers(self, hosts: Sequence[str], wanted: int | None) -> Iterator[Outlier]:
+        alike_in_all = len(self._variants) == 1 and len(self.there) >= len(self._table.whole) and self._table.whole <= self.there
+        if alike_in_all:
+            return
+        yield from self._presence(hosts, wanted)
+        if len(self._variants) > 1:
+            for field in next(iter(self._variants)).names:
+                if field not in self._individual:
+                    yield from self._field(field, hosts, wanted)
+
+    def _presence(self, hosts: Sequence[str], wanted: int | None) -> Iterator[Outlier]:
+        absent = self.absent()
+        known = len(self.there) + len(absent)
+        if not absent:
+            return
+        item = max(self._variants, key=lambda variant: len(self._variants[variant]))
+        if _is_majority(len(self.there), known):
+            delta = Delta(section=self._section, key=item.key, kind="removed", before=item.fields())
+            yield from (Outlier(hosts[h], delta, len(self.there), known) for h in sorted(absent) if wanted in (None, h))
+        elif _is_majority(len(absent), known):
+            for variant, owners in self._variants.items():
+                delta = Delta(section=self._section, key=variant.key, kind="added", after=variant.fields())
+                yield from (Outlier(hosts[h], delta, len(absent), known) for h in owners if wanted in (None, h))
+
+    def values(self, field: str) -> Counter[Any]:
+        """How many hosts have each known value of a field, own names masked where values differ."""
+        return Counter({value: len(owners) for value, owners in self._owners(field).items()})
+
+    def _owners(self, field: str) -> dict[Any, list[int]]:
+        found: dict[Any, list[int]] = {}
+        for item, owners in self._variants.items():
+            value = item.get(field)
+            if field not in item.skip and (value is not None or field in self._null_is_none):
+                found.setdefault(value, []).extend(owners)
+        if len(found) < 2:
+            return found
+        masked: dict[Any, list[int]] = {}
+        for value, owners in found.items():
+            for host in owners:
+                masked.setdefault(self._names[host].mask(value), []).append(host)
+        return masked
+
+    def _field(self, field: str, hosts: Sequence[str], wanted: int | None) -> Iterator[Outlier]:
+        owners = self._owners(field)
+        if len(owners) < 2:
+            return
+        known = sum(map(len, owners.values()))
+        usual = max(owners, key=lambda value: len(owners[value]))
+        if not _is_majority(len(owners[usual]), known):
+            return
+        keys = {host: item for item, its in self._variants.items() for host in its}
+        for value, others in owners.items():
+            for host in others if value != usual else ():
+                item = keys[host]
+                doubts = self._table.doubts.get(host)
+                if wanted not in (None, host) or (doubts and doubts.of_field(item, field)):
+                    continue
+                own = plain(item.get(field))
+                delta = Delta(section=self._section, key=item.key, field=field, kind="changed", before=plain(usual), after=own)
+                yield Outlier(hosts[host], delta, len(owners[usual]), known)
+
+
+Majority = Callable[[str, str, str], tuple[bool, Any]]
