@@ -1,29 +1,27 @@
-"""Opens a database as the store: where it lies, who may read it, how safely it writes, which version it has.
+"""Opens a database as the store: where it lies, which kind it is, which version it has.
 
-SQLite: one file of mode 0600, write-ahead log, full synchronisation (a commit survives a power cut). Errors of the database library
-become StoreError here, in words a person can act on.
+Errors of the database library become StoreError here, in words a person can act on.
 """
 
 from __future__ import annotations
 
 import contextlib
-import os
 import sqlite3
-import stat
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event, exc, inspect, select
-from sqlalchemy.engine import URL
-from sqlalchemy.pool import StaticPool
+from sqlalchemy import Connection, Engine, exc, inspect, select
+from sqlalchemy.engine import make_url
 
 from auditor.model.errors import StoreError
+from auditor.store.postgres import postgres_engine
+from auditor.store.sqlite import sqlite_engine
 from auditor.store.store import Store
-from auditor.store.tables import SCHEMA, STEPS, VERSION
+from auditor.store.tables import FIRST_FORMAT, SCHEMA, STEPS, VERSION
 from auditor.store.wording import shown_place, store_error
 
 BUSY_MILLISECONDS = 30_000
+_FORM = "Name a file, or a PostgreSQL database as postgresql://USER@HOST/NAME."
 
 
 def default_path() -> Path:
@@ -39,85 +37,44 @@ def open_store(where: str | Path, *, write: bool = True, create: bool = True) ->
 
     Raises StoreError where it can't be opened, is damaged, or was written by a newer version.
     """
-    engine = _engine(where, write=write, create=create and write)
+    create = create and write
+    engine = _engine(where, write=write, create=create)
     try:
-        _prepare(engine, where, write=write)
+        _prepare(engine, where, write=write, create=create)
         yield Store(engine, shown_place(where))
     finally:
         engine.dispose()
 
 
-def _prepare(engine: Engine, where: str | Path, *, write: bool) -> None:
+def _prepare(engine: Engine, where: str | Path, *, write: bool, create: bool) -> None:
     try:
-        if write:
-            with engine.begin() as connection:
-                _migrate(connection)
-        else:
-            with engine.connect() as connection:
-                _require_version(connection, where)
-    except (exc.SQLAlchemyError, sqlite3.Error, UnicodeDecodeError) as error:
+        with engine.begin() as connection:
+            found = _version(connection)
+            _refuse_other(found)
+            if found == 0 and not create:
+                shown, step = shown_place(where), "Name the right one with --store."
+                raise StoreError(f"{shown} is a database, but no store of the auditor", next_step=step)
+            if write:
+                _migrate(connection, found)
+            elif found < VERSION:
+                step = "Run `auditor check` once where it can be written."
+                raise StoreError(f"the store {shown_place(where)} has the tables of an older version", next_step=step)
+    except (exc.SQLAlchemyError, sqlite3.Error, UnicodeError) as error:
         raise store_error(error, where) from error
 
 
 def _engine(where: str | Path, *, write: bool, create: bool) -> Engine:
-    if "://" in str(where):
-        return _by_url(str(where))
-    path = Path(where).expanduser().absolute()
-    if not create and not path.is_file():
-        raise StoreError(
-            f"there is no store at {path}", next_step="Run `auditor audit` or `auditor collect` first, or name it with --store."
-        )
-    if write:
-        _make_file(path)
-    return _sqlite(path, write=write)
-
-
-def _by_url(url: str) -> Engine:
+    if "://" not in str(where):
+        path = Path(where).expanduser().absolute()
+        return sqlite_engine(path, write=write, create=create, busy_milliseconds=BUSY_MILLISECONDS)
     try:
-        return create_engine(url)
-    except ModuleNotFoundError as error:
-        raise StoreError(f"the driver for this database is not installed: {error.name}") from error
-    except exc.ArgumentError as error:
-        raise store_error(error, url) from error
-
-
-def _make_file(path: Path) -> None:
-    """Makes the file for its owner only, before the database library could make it for everyone."""
-    try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with contextlib.suppress(FileExistsError):
-            os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
-        mode = path.stat()
-        if mode.st_uid == os.geteuid() and stat.S_IMODE(mode.st_mode) & 0o077:
-            path.chmod(0o600)
-    except OSError as error:
-        step = "Choose another place with --store."
-        raise StoreError(f"the store {path} can't be made: {error.strerror or error}", next_step=step) from error
-
-
-def _sqlite(path: Path, *, write: bool) -> Engine:
-    query = {"uri": "true", "mode": "rw" if write else "ro"}
-    if not write and not os.access(path.parent, os.W_OK) and not path.with_name(path.name + "-wal").exists():
-        query["immutable"] = "1"  # a write-ahead log can't even be looked for in a folder that can't be written
-    url = URL.create("sqlite", database=f"file:{_uri_path(path)}", query=query)
-    engine = create_engine(url, poolclass=StaticPool, connect_args={"check_same_thread": False, "timeout": BUSY_MILLISECONDS / 1000})
-
-    @event.listens_for(engine, "connect")
-    def _on_connect(connection: Any, _record: Any) -> None:
-        connection.isolation_level = None
-        for pragma in ("journal_mode=WAL", "synchronous=FULL") if write else ("query_only=ON",):
-            connection.execute(f"PRAGMA {pragma}").close()
-        connection.execute("PRAGMA foreign_keys=ON").close()
-
-    @event.listens_for(engine, "begin")
-    def _on_begin(connection: Connection) -> None:
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
-
-    return engine
-
-
-def _uri_path(path: Path) -> str:
-    return str(path).replace("%", "%25").replace("?", "%3f").replace("#", "%23")
+        url = make_url(str(where))
+    except (exc.ArgumentError, ValueError) as error:
+        raise StoreError(f"{shown_place(where)} is no address of a database", next_step=_FORM) from error
+    kind = url.drivername.partition("+")[0]
+    if kind not in ("postgresql", "postgres"):
+        raise StoreError(f"the store can't be in a database of the kind {kind!r}", next_step=_FORM)
+    return postgres_engine(url, write=write, busy_milliseconds=BUSY_MILLISECONDS)
 
 
 def _version(connection: Connection) -> int:
@@ -126,27 +83,17 @@ def _version(connection: Connection) -> int:
     return max(connection.execute(select(SCHEMA.c.version)).scalars(), default=0)
 
 
-def _migrate(connection: Connection) -> None:
-    found = _version(connection)
-    _refuse_newer(found)
-    for number, step in enumerate(STEPS[found:], found + 1):
+def _migrate(connection: Connection, found: int) -> None:
+    done = found - FIRST_FORMAT + 1 if found else 0
+    for number, step in enumerate(STEPS[done:], FIRST_FORMAT + done):
         step(connection)
         connection.execute(SCHEMA.delete())
         connection.execute(SCHEMA.insert().values(version=number))
 
 
-def _require_version(connection: Connection, where: str | Path) -> None:
-    found = _version(connection)
-    _refuse_newer(found)
-    if found == 0:
-        raise StoreError(f"{where} is a database, but no store of the auditor", next_step="Name the right file with --store.")
-    if found < VERSION:
-        raise StoreError(
-            f"the store {where} has the tables of an older version", next_step="Run `auditor check` once where it can be written."
-        )
-
-
-def _refuse_newer(found: int) -> None:
+def _refuse_other(found: int) -> None:
+    if 0 < found < FIRST_FORMAT:
+        raise StoreError("the store was written before the first release", next_step="Choose another place with --store and collect again.")
     if found > VERSION:
         raise StoreError(
             f"the store was written by a newer auditor (tables {found}, this one knows {VERSION})", next_step="Update the auditor."

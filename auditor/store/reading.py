@@ -10,13 +10,12 @@ from sqlalchemy import ColumnElement, Connection, Row, func, select
 from auditor.model.errors import StoreError
 from auditor.model.finding import Report
 from auditor.model.host import HostResult, Snapshot, Target
-from auditor.store.blobs import Blob, seal, unpack
+from auditor.store.blobs import Blob, decoded, seal, unpack
+from auditor.store.chains import read_readings, snapshot_seal
 from auditor.store.sections import Facts, Moving, join
 from auditor.store.shapes import COLLECTING, PARTS, Rest, StoredHost, StoredRun
 from auditor.store.tables import BLOB, PART, RESULT, RUN, SNAPSHOT
-
-CHUNK = 400
-"""How many values go into one IN list; SQLite allows 32,766, older builds 999."""
+from auditor.store.writing import CHUNK, result_seal
 
 T = TypeVar("T")
 
@@ -36,7 +35,7 @@ def runs(connection: Connection) -> list[StoredRun]:
             findings=row.findings,
         )
         for row in rows
-        if _sealed(row, "run", (row.id, row.kind, row.started_at, row.auditor, row.state, row.findings))
+        if _sealed(row, "run", seal((row.id, row.kind, row.started_at, row.auditor, row.state, row.findings)))
     ]
 
 
@@ -57,13 +56,14 @@ def of_run(connection: Connection, run: str) -> list[StoredHost]:
 
 
 def _results(connection: Connection, chosen: ColumnElement[bool]) -> list[StoredHost]:
-    rows = connection.execute(select(RESULT).where(chosen).order_by(RESULT.c.number)).all()
+    statement = select(RESULT, BLOB.c.digest, BLOB.c.codec, BLOB.c.size, BLOB.c.data)
+    rows = connection.execute(statement.outerjoin(BLOB, BLOB.c.number == RESULT.c.target).where(chosen).order_by(RESULT.c.number)).all()
     return [_stored_host(connection, row) for row in rows]
 
 
 def _stored_host(connection: Connection, row: Row[Any]) -> StoredHost:
-    _sealed(row, "result", (row.run, row.host, row.status, row.reason, row.next_step, row.seconds, row.target, row.snapshot))
-    target = _one(connection, row.target, Target)
+    _sealed(row, "result", result_seal(dict(row._mapping), row.digest))
+    target = _unpacked(row, Target)
     try:
         snapshot = _snapshot(connection, SNAPSHOT.c.number == row.snapshot) if row.snapshot is not None else None
         if row.snapshot is not None and snapshot is None:
@@ -83,15 +83,19 @@ def snapshot_at(connection: Connection, host: str, at: str | None) -> Snapshot |
 
 
 def _snapshot(connection: Connection, chosen: ColumnElement[bool]) -> Snapshot | None:
-    statement = select(SNAPSHOT).where(chosen).order_by(SNAPSHOT.c.collected_at.desc(), SNAPSHOT.c.number.desc()).limit(1)
-    row = connection.execute(statement).one_or_none()
+    own = [SNAPSHOT.c[name] for name in ("number", "host", "collected_at", "base", "seal")]
+    content = [BLOB.c[name] for name in ("digest", "codec", "size", "data")]
+    statement = select(*own, SNAPSHOT.c.size.label("length"), *content).where(chosen)
+    order = (SNAPSHOT.c.collected_at.desc(), SNAPSHOT.c.number.desc())
+    joined = statement.outerjoin(BLOB, BLOB.c.number == SNAPSHOT.c.facts).order_by(*order).limit(1)
+    row: Row[Any] | None = connection.execute(joined).one_or_none()  # type: ignore[assignment, unused-ignore]
     if row is None:
         return None
-    _sealed(row, "snapshot", (row.host, row.collected_at, row.facts, row.moving))
-    facts = _one(connection, row.facts, Facts)
+    _sealed(row, "snapshot", snapshot_seal(row.host, row.collected_at, row.digest, row.base, row.length))
+    facts = _unpacked(row, Facts)
     moving: Moving | None
     try:
-        moving = _one(connection, row.moving, Moving)
+        moving = decoded(read_readings(connection, row.number), Moving)
     except StoreError:
         moving = None
     records = _blobs(connection, sorted({section.records for section in facts.sections.values()}))
@@ -136,12 +140,25 @@ def _one(connection: Connection, digest: str, kind: type[T]) -> T:
 def _blobs(connection: Connection, digests: Sequence[str]) -> dict[str, Blob]:
     """Blobs by digest; one whose columns have lost their type counts as lost."""
     rows = connection.execute(select(BLOB).where(BLOB.c.digest.in_(digests)))
-    whole = (row for row in rows if isinstance(row.data, bytes | memoryview) and isinstance(row.size, int))
-    return {row.digest: Blob(digest=row.digest, codec=row.codec, size=row.size, data=bytes(row.data)) for row in whole}
+    return {row.digest: blob for row in rows if (blob := _blob(row)) is not None}
 
 
-def _sealed(row: Row[Any], what: str, values: Sequence[object]) -> bool:
+def _blob(row: Row[Any]) -> Blob | None:
+    if not isinstance(row.data, bytes | memoryview) or not isinstance(row.size, int):
+        return None
+    return Blob(digest=row.digest, codec=row.codec, size=row.size, data=bytes(row.data))
+
+
+def _unpacked(row: Row[Any], kind: type[T]) -> T:
+    """The value in the blob whose columns a row has beside its own."""
+    blob = _blob(row)
+    if blob is None:
+        raise StoreError("stored bytes are lost")
+    return unpack(blob, kind)
+
+
+def _sealed(row: Row[Any], what: str, mark: str) -> bool:
     """True, or StoreError where a column of the row has changed since it was written."""
-    if row.seal != seal(values):
+    if row.seal != mark:
         raise StoreError(f"the store is damaged: a {what} row has changed since it was written", next_step="Restore the store from a copy.")
     return True

@@ -57,7 +57,8 @@ class Pieces(msgspec.Struct, frozen=True, kw_only=True):
     """A snapshot as it is stored."""
 
     facts: Blob
-    moving: Blob
+    moving: bytes
+    """A `Moving` as JSON."""
     records: tuple[Blob, ...]
 
 
@@ -82,11 +83,11 @@ def split(snapshot: Snapshot) -> Pieces:
         sections=facts,
     )
     moves = Moving(clock=snapshot.clock, log_coverage=snapshot.log_coverage, sections=moving)
-    return Pieces(facts=pack(stays), moving=pack(moves), records=tuple(records.values()))
+    return Pieces(facts=pack(stays), moving=msgspec.json.encode(moves, order="deterministic"), records=tuple(records.values()))
 
 
 def join(host: str, collected_at: str, facts: Facts, moving: Moving | None, records: Mapping[str, Blob]) -> Snapshot:
-    """The snapshot again. `moving` is None where its blob is damaged; a digest without a blob in `records` is a lost one."""
+    """The snapshot again. `moving` is None where its bytes are damaged; a digest without a blob in `records` is a lost one."""
     sections: dict[str, Any] = {}
     for name, stays in facts.sections.items():
         record_type, reading_type = _types(name)

@@ -31,7 +31,7 @@ class Store:
         try:
             with self._lock, self._engine.begin() as connection:
                 yield connection
-        except (exc.SQLAlchemyError, UnicodeDecodeError) as error:
+        except (exc.SQLAlchemyError, UnicodeError) as error:
             raise store_error(error, self.where) from error
 
     def begin_run(self, kind: RunKind, started_at: str, auditor: str) -> str:

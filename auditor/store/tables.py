@@ -1,25 +1,49 @@
 """Tables of the store and the steps that lead an older store to them. Knows SQL types, not what is stored in them.
 
 Rules of this file:
-1. Contents live in `blob`, once each, named by the SHA-256 of their bytes. Other rows only refer to them.
-2. A row that carries facts outside a blob has a `seal`, a digest over its columns, so that a flipped bit is found on reading.
-3. A step is never changed once released; a change of tables is one more step.
+1. Contents that many rows share live in `blob`, once each, named by the SHA-256 of their bytes; other rows refer to them by number.
+2. A row that carries facts outside a blob has a `seal`, a digest over its values and over the digests of the blobs that it refers to, so
+   that a flipped bit is found on reading.
+3. Readings of a snapshot differ each time, so they lie in its own row, as what has changed since the snapshot `base` of the same host
+   (see `readings`). A snapshot that others rest on can't be deleted before they are made to stand alone.
+4. A step is never changed once released; a change of tables is one more step.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
-from sqlalchemy import Column, Connection, Float, ForeignKey, Index, Integer, LargeBinary, MetaData, String, Table, Text, UniqueConstraint
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Connection,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+)
 
 METADATA = MetaData()
+FIRST_FORMAT = 2
+"""Version that the first step makes. Version 1 was never released."""
+
+Number = BigInteger().with_variant(Integer, "sqlite")
+Time = String(40).with_variant(String(40, collation="C"), "postgresql")
+"""ISO 8601 in UTC, compared byte by byte whatever the database's language."""
 
 SCHEMA = Table("auditor_schema", METADATA, Column("version", Integer, primary_key=True))
 
 BLOB = Table(
     "blob",
     METADATA,
-    Column("digest", String(64), primary_key=True),
+    Column("number", Number, primary_key=True, autoincrement=True),
+    Column("digest", String(64), nullable=False, unique=True),
     Column("codec", String(16), nullable=False),
     Column("size", Integer, nullable=False),
     Column("data", LargeBinary, nullable=False),
@@ -28,41 +52,44 @@ BLOB = Table(
 RUN = Table(
     "run",
     METADATA,
-    Column("number", Integer, primary_key=True, autoincrement=True),
+    Column("number", Number, primary_key=True, autoincrement=True),
     Column("id", String(64), nullable=False, unique=True),
     Column("kind", String(20), nullable=False),
-    Column("started_at", String(40), nullable=False),
+    Column("started_at", Time, nullable=False),
     Column("auditor", String(40), nullable=False),
     Column("state", String(20), nullable=False),
     Column("findings", Integer),
-    Column("seal", String(32), nullable=False),
+    Column("seal", String(16), nullable=False),
 )
 
 SNAPSHOT = Table(
     "snapshot",
     METADATA,
-    Column("number", Integer, primary_key=True, autoincrement=True),
+    Column("number", Number, primary_key=True, autoincrement=True),
     Column("host", Text, nullable=False),
-    Column("collected_at", String(40), nullable=False),
-    Column("facts", String(64), ForeignKey("blob.digest"), nullable=False),
-    Column("moving", String(64), ForeignKey("blob.digest"), nullable=False),
-    Column("seal", String(32), nullable=False),
+    Column("collected_at", Time, nullable=False),
+    Column("facts", Number, ForeignKey("blob.number"), nullable=False),
+    Column("base", Number, ForeignKey("snapshot.number")),
+    Column("size", Integer, nullable=False),
+    Column("readings", LargeBinary, nullable=False),
+    Column("seal", String(16), nullable=False),
     Index("snapshot_host", "host", "collected_at"),
+    Index("snapshot_base", "base"),
 )
 
 RESULT = Table(
     "result",
     METADATA,
-    Column("number", Integer, primary_key=True, autoincrement=True),
-    Column("run", Integer, ForeignKey("run.number"), nullable=False),
+    Column("number", Number, primary_key=True, autoincrement=True),
+    Column("run", Number, ForeignKey("run.number"), nullable=False),
     Column("host", Text, nullable=False),
     Column("status", String(20), nullable=False),
     Column("reason", Text, nullable=False),
     Column("next_step", Text, nullable=False),
     Column("seconds", Float, nullable=False),
-    Column("target", String(64), ForeignKey("blob.digest"), nullable=False),
-    Column("snapshot", Integer, ForeignKey("snapshot.number")),
-    Column("seal", String(32), nullable=False),
+    Column("target", Number, ForeignKey("blob.number"), nullable=False),
+    Column("snapshot", Number, ForeignKey("snapshot.number")),
+    Column("seal", String(16), nullable=False),
     UniqueConstraint("run", "host"),
     Index("result_host", "host", "number"),
 )
@@ -70,7 +97,7 @@ RESULT = Table(
 PART = Table(
     "part",
     METADATA,
-    Column("run", Integer, ForeignKey("run.number"), primary_key=True),
+    Column("run", Number, ForeignKey("run.number"), primary_key=True),
     Column("name", String(20), primary_key=True),
     Column("digest", String(64), ForeignKey("blob.digest"), nullable=False),
 )
@@ -78,22 +105,25 @@ PART = Table(
 FINDING = Table(
     "finding",
     METADATA,
-    Column("run", Integer, ForeignKey("run.number"), primary_key=True),
+    Column("run", Number, ForeignKey("run.number"), primary_key=True),
     Column("place", Integer, primary_key=True),
     Column("id", String(16), nullable=False),
     Column("rule", Text, nullable=False),
     Column("verdict", String(20), nullable=False),
     Column("severity", String(20), nullable=False),
-    Column("seal", String(32), nullable=False),
+    Column("seal", String(16), nullable=False),
     Index("finding_id", "id", "run"),
 )
 
 
+_FIRST_TABLES = (SCHEMA, BLOB, RUN, SNAPSHOT, RESULT, PART, FINDING)
+
+
 def _first(connection: Connection) -> None:
-    METADATA.create_all(connection)
+    METADATA.create_all(connection, tables=_FIRST_TABLES)
 
 
 STEPS: tuple[Callable[[Connection], None], ...] = (_first,)
-"""Step number n leads a store of version n to version n + 1; an empty database has version 0."""
+"""Step number n (from 0) leads to version `FIRST_FORMAT` + n. A step names the tables that it makes."""
 
-VERSION = len(STEPS)
+VERSION = FIRST_FORMAT + len(STEPS) - 1

@@ -1,21 +1,28 @@
-"""Writes runs, results and reports inside a transaction that the caller holds. Decides nothing about what is saved."""
+"""Writes runs, results and reports inside a transaction that the caller holds. Decides nothing about what is saved.
+
+One writer at a time: `Store` sees to it, on every database. So what is looked up here stays true until the transaction ends.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
 from sqlalchemy import Connection, Row, select
-from sqlalchemy.dialects import postgresql, sqlite
 
 from auditor.model.errors import StoreError
 from auditor.model.finding import Report
 from auditor.model.host import HostResult, Snapshot, Target
 from auditor.store.blobs import Blob, pack, seal
+from auditor.store.chains import prior_of, snapshot_seal
+from auditor.store.readings import pack_readings
 from auditor.store.sections import split
 from auditor.store.shapes import PARTS, Rest, RunKind, RunState, StoredHost
 from auditor.store.tables import BLOB, FINDING, PART, RESULT, RUN, SNAPSHOT
+
+CHUNK = 400
+"""How many values go into one IN list; SQLite allows 32,766, older builds 999."""
 
 
 def begin(connection: Connection, kind: RunKind, started_at: str, auditor: str) -> str:
@@ -32,18 +39,19 @@ def result(connection: Connection, run: str, target: Target, outcome: HostResult
     """One host's result; a second one of the host in the same run replaces the first."""
     number = _run(connection, run).number
     aim = pack(target)
-    _blobs(connection, [aim])
+    place = save_blobs(connection, [aim])[aim.digest]
     snapshot = _snapshot(connection, outcome.snapshot) if outcome.snapshot else None
     connection.execute(RESULT.delete().where(RESULT.c.run == number, RESULT.c.host == outcome.host))
-    _result(connection, number, outcome, aim.digest, snapshot)
+    _result(connection, number, outcome, (place, aim.digest), snapshot)
 
 
 def link(connection: Connection, run: str, hosts: Sequence[StoredHost]) -> None:
     """Lets a run rest on results that are stored already."""
     number = _run(connection, run).number
+    stored = select(RESULT.c.target, RESULT.c.snapshot, BLOB.c.digest).join(BLOB, BLOB.c.number == RESULT.c.target)
     for host in hosts:
-        old = connection.execute(select(RESULT.c.target, RESULT.c.snapshot).where(RESULT.c.number == host.row)).one()
-        _result(connection, number, host.result, old.target, old.snapshot)
+        old = connection.execute(stored.where(RESULT.c.number == host.row)).one()
+        _result(connection, number, host.result, (old.target, old.digest), old.snapshot)
 
 
 def finish(connection: Connection, run: str, report: Report | None, state: RunState) -> None:
@@ -56,6 +64,22 @@ def finish(connection: Connection, run: str, report: Report | None, state: RunSt
         _report(connection, row.number, report)
 
 
+def save_blobs(connection: Connection, blobs: Sequence[Blob]) -> dict[str, int]:
+    """Saves what is not there yet, and gives the numbers by digest. Bytes that are there and differ were damaged, and are put right."""
+    unique = {blob.digest: blob for blob in blobs}
+    numbers: dict[str, int] = {}
+    for digests in _chunks(list(unique)):
+        for row in connection.execute(select(BLOB).where(BLOB.c.digest.in_(digests))):
+            numbers[row.digest] = row.number
+            wanted = unique[row.digest]
+            if (row.codec, row.size, row.data) != (wanted.codec, wanted.size, wanted.data):
+                connection.execute(BLOB.update().where(BLOB.c.number == row.number).values(msgspec.structs.asdict(wanted)))
+    for blob in unique.values():
+        if blob.digest not in numbers:
+            numbers[blob.digest] = _number(connection.execute(BLOB.insert().values(msgspec.structs.asdict(blob))).inserted_primary_key)
+    return numbers
+
+
 def _run(connection: Connection, run: str) -> Row[Any]:
     row = connection.execute(select(RUN).where(RUN.c.id == run)).one_or_none()
     if row is None:
@@ -65,34 +89,49 @@ def _run(connection: Connection, run: str) -> Row[Any]:
 
 def _snapshot(connection: Connection, snapshot: Snapshot) -> int:
     pieces = split(snapshot)
-    _blobs(connection, [pieces.facts, pieces.moving, *pieces.records])
+    numbers = save_blobs(connection, [pieces.facts, *pieces.records])
+    packed = pack_readings(pieces.moving, snapshot.host, prior_of(connection, snapshot.host))
     row = {
         "host": snapshot.host,
         "collected_at": snapshot.collected_at,
-        "facts": pieces.facts.digest,
-        "moving": pieces.moving.digest,
+        "facts": numbers[pieces.facts.digest],
+        "base": packed.base,
+        "size": packed.size,
+        "readings": packed.data,
+        "seal": snapshot_seal(snapshot.host, snapshot.collected_at, pieces.facts.digest, packed.base, packed.size),
     }
-    return _number(connection.execute(SNAPSHOT.insert().values(row | {"seal": seal(row.values())})).inserted_primary_key)
+    return _number(connection.execute(SNAPSHOT.insert().values(row)).inserted_primary_key)
 
 
-def _result(connection: Connection, run: int, outcome: HostResult, target: str, snapshot: int | None) -> None:
-    row = {
+def _result(connection: Connection, run: int, outcome: HostResult, target: tuple[int, str], snapshot: int | None) -> None:
+    row: dict[str, Any] = {
         "run": run,
         "host": outcome.host,
         "status": outcome.status,
-        "reason": outcome.reason,
-        "next_step": outcome.next_step,
+        "reason": _storable(outcome.reason),
+        "next_step": _storable(outcome.next_step),
         "seconds": float(outcome.seconds),
-        "target": target,
+        "target": target[0],
         "snapshot": snapshot,
     }
-    connection.execute(RESULT.insert().values(row | {"seal": seal(row.values())}))
+    connection.execute(RESULT.insert().values(row | {"seal": result_seal(row, target[1])}))
+
+
+def result_seal(row: Mapping[str, Any], target: str) -> str:
+    """The seal of a result's row; `target` is the digest that its target has."""
+    names = ("run", "host", "status", "reason", "next_step", "seconds", "snapshot")
+    return seal((*(row[name] for name in names), target))
+
+
+def _storable(text: str) -> str:
+    """A text that every database takes: without NUL, and nothing that is no character."""
+    return text.replace("\0", "\ufffd").encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def _report(connection: Connection, run: int, report: Report) -> None:
     rest = Rest(schema_version=report.schema_version, unresolved=report.unresolved, satisfied=report.satisfied)
     blobs = {name: pack(getattr(report, name)) for name, _ in PARTS} | {"rest": pack(rest)}
-    _blobs(connection, list(blobs.values()))
+    save_blobs(connection, list(blobs.values()))
     connection.execute(PART.delete().where(PART.c.run == run))
     connection.execute(FINDING.delete().where(FINDING.c.run == run))
     connection.execute(PART.insert(), [{"run": run, "name": name, "digest": blob.digest} for name, blob in blobs.items()])
@@ -104,13 +143,8 @@ def _report(connection: Connection, run: int, report: Report) -> None:
         connection.execute(FINDING.insert(), [row | {"seal": seal(row.values())} for row in rows])
 
 
-def _blobs(connection: Connection, blobs: Sequence[Blob]) -> None:
-    """Saves what is not there yet; bytes that are there and differ were damaged, and are put right."""
-    insert = postgresql.insert(BLOB) if connection.dialect.name == "postgresql" else sqlite.insert(BLOB)
-    new = {"codec": insert.excluded.codec, "size": insert.excluded.size, "data": insert.excluded.data}
-    statement = insert.on_conflict_do_update(index_elements=["digest"], set_=new, where=BLOB.c.data != insert.excluded.data)
-    unique = {blob.digest: blob for blob in blobs}
-    connection.execute(statement, [msgspec.structs.asdict(blob) for blob in unique.values()])
+def _chunks(values: Sequence[str]) -> list[Sequence[str]]:
+    return [values[i : i + CHUNK] for i in range(0, len(values), CHUNK)]
 
 
 def _number(key: Any) -> int:
