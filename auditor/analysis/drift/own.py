@@ -8,7 +8,7 @@ from typing import Any
 from auditor.model.host import Snapshot
 
 HOST = "<host>"
-_SHORTEST = 3
+_SHORTEST = 2
 _SID = re.compile(r"(?i)\bS-1-5-21-\d{1,10}-\d{1,10}-\d{1,10}\b")
 
 
