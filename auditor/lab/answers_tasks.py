@@ -49,7 +49,7 @@ def tasks(machine: Machine, ask: Ask, sheet: Sheet) -> None:
     if found.full:
         sheet.gap("", "", f"only the first {ask.number('task_limit')} tasks were read")
     if machine.legacy:
-        _printed(machine, sheet)
+        _printed(machine, sheet, len(found.kept))
 
 
 def kept_tasks(machine: Machine, ask: Ask) -> KeptTasks | None:
@@ -75,7 +75,7 @@ def _kept(machine: Machine, file: LabFile, name: str) -> Kept:
     return Kept(path=name, text=decode_text(file.data(), "task.xml", machine))
 
 
-def _printed(machine: Machine, sheet: Sheet) -> None:
+def _printed(machine: Machine, sheet: Sheet, files: int) -> None:
     if machine.files.get(f"{machine.windows}\\System32\\schtasks.exe") is None:
         sheet.gap("", "text", "schtasks.exe is not there: the accounts of the tasks are not known")
         return
@@ -86,5 +86,7 @@ def _printed(machine: Machine, sheet: Sheet) -> None:
     for row in schtasks_lines(machine.facts.network.computer_name, visible, machine.dial):
         printed = csv_text([row]).rstrip("\r\n").encode(page, "replace").decode(page)
         lines.setdefault(row[1], []).append(printed)
+    if len(lines) < files:
+        sheet.gap("", "text", f"schtasks listed {len(lines)} of {files} tasks: the accounts of the others are not known")
     for name, printed_lines in lines.items():
         sheet.row(path=name, source_format="schtasks", text="\n".join([header, *printed_lines]), data=None)
