@@ -16,6 +16,8 @@ _BARE_CODE = re.compile(r"(?:0x)?([0-9a-fA-F]{1,8})(?![0-9a-zA-Z])")
 _BARE_NUMBER = re.compile(r"(?:0x)?([0-9a-fA-F]{1,16})(?![0-9a-zA-Z])")
 _CODE_AND_FIRST = re.compile(r"(?:X64_|ARM64_|ARM_|IA64_)?0x([0-9a-fA-F]{1,8})(?:_([0-9a-fA-F]{1,8})(?=_|$|\s))?")
 _APPLICATION = re.compile(r"APPLICATION_|_c0000005_|INVALID_POINTER|NULL_POINTER|CLR_EXCEPTION|HEAP_CORRUPTION|BREAKPOINT", re.IGNORECASE)
+_ONCE = ("BUGCHECK_STR", "TRAP_FRAME", "LAST_CONTROL_TRANSFER")
+"""Further fields that an analysis prints once."""
 IDENTITY = ("FAILURE_BUCKET_ID", "BUCKET_ID", "PROCESS_NAME", "IMAGE_NAME", "MODULE_NAME", "DEBUG_FLR_IMAGE_TIMESTAMP", "SYMBOL_NAME")
 """Fields that tell crashes apart."""
 
@@ -128,7 +130,21 @@ class Draft:
         return None, ()
 
     def best_parameters(self) -> tuple[int | None, ...]:
-        """The parameters by the best statement of each: header's arguments, fields, announcement, bucket string, stack."""
+        """The parameters as stated, and what the stack shows of the rest, where it shows the same stop code."""
+        found = list(self.stated_parameters())
+        code = self.code
+        stack_code, arguments = self.stack_code()
+        if stack_code is not None and (code is None or base_code(stack_code) == base_code(code)):
+            for place, value in enumerate(arguments[:4]):
+                found[place] = value if found[place] is None else found[place]
+        return tuple(found)
+
+    def _firm_parameters(self) -> tuple[int | None, ...]:
+        """What tells crashes apart: the stack's word counts only where the same stop code is stated besides."""
+        return self.stated_parameters() if self.code is None or not self.stacks else self.best_parameters()
+
+    def stated_parameters(self) -> tuple[int | None, ...]:
+        """The parameters by the best statement of each: header's arguments, fields, announcement, bucket string."""
         if self._is_settled and self._known_parameters is not None:
             return self._known_parameters
         found = self._work_out_parameters()
@@ -144,13 +160,8 @@ class Draft:
             next((v for v in values if v is not None), None)
             for values in zip(self.parameters, fields, self.announced_parameters, strict=True)
         ]
-        code = self.code
         if found[0] is None:
-            found[0] = self._first_of_bucket(code)
-        stack_code, arguments = self.stack_code()
-        if stack_code is not None and (code is None or base_code(stack_code) == base_code(code)):
-            for place, value in enumerate(arguments[:4]):
-                found[place] = value if found[place] is None else found[place]
+            found[0] = self._first_of_bucket(self.code)
         return tuple(found)
 
     def _number(self, key: str) -> int | None:
@@ -214,7 +225,7 @@ class Draft:
         known = self.fields.get(key)
         if known is None or known == value or known.startswith(value) or value.startswith(known):
             return False
-        return key == "BUGCHECK_STR" or key in IDENTITY
+        return key in _ONCE or key in IDENTITY
 
     def contradicts(self, later: Draft) -> bool:
         """Whether two pieces can't tell of one crash: another code, parameter, or name."""
@@ -223,7 +234,7 @@ class Draft:
             return True
         if (mine is not None and theirs is None and later.of_program) or (theirs is not None and mine is None and self.of_program):
             return True
-        pairs = zip(self.best_parameters(), later.best_parameters(), strict=True)
+        pairs = zip(self._firm_parameters(), later._firm_parameters(), strict=True)
         if any(a is not None and b is not None and a != b for a, b in pairs):
             return True
         if None not in (self.session[1], later.session[1]) and self.session != later.session:
@@ -236,7 +247,7 @@ class Draft:
             return False
         if any(key in self.fields and key in later.fields for key in IDENTITY):
             return True
-        if any(a and a == b for a, b in zip(self.best_parameters(), later.best_parameters(), strict=True)):
+        if any(a and a == b for a, b in zip(self._firm_parameters(), later._firm_parameters(), strict=True)):
             return True
         if self._addresses() & later._addresses():
             return True
@@ -246,7 +257,7 @@ class Draft:
     def _addresses(self) -> set[int]:
         """Addresses and exception codes by which pieces of one crash know each other."""
         places = [place.address for place in (self.fault, self.exception) if place is not None]
-        values = [*self.best_parameters()[1:], *places, self.registers]
+        values = [*self._firm_parameters()[1:], *places, self.registers]
         return {value for value in values if value is not None and value > 0xFFFF}
 
     def absorb(self, later: Draft) -> None:

@@ -49,11 +49,13 @@ _NOT_PROSE = (
     "Executable search",
 )
 """Sentences of the debugger inside an analysis."""
+_UNDERLINE = "-" * 18
+"""What stands below `Debugging Details:`."""
 
 
 def is_prose(line: str) -> bool:
-    """Whether a person may have written this: two words, or another alphabet; not `NAME: value`, nor a sentence of the debugger."""
-    if not line.isascii():
+    """Whether a person may have written this: two words, another alphabet, a rule of dashes; not `NAME: value`, nor the debugger's own."""
+    if not line.isascii() or (line.startswith("----") and line != _UNDERLINE and not line.strip("- ")):
         return True
     first, _, rest = line.partition(" ")
     if not rest or first[-1:] == ":" or first.isupper() or line.startswith(_NOT_PROSE):

@@ -12,7 +12,7 @@ from html import unescape
 MAX_LINE = 4096
 """Characters of a line that are looked at; no line of a debugger that matters is longer."""
 SHORT = 14
-_MARK = re.compile(r"[!+:=_(]|Arg")
+_MARK = re.compile(r"[!+:=_(]|Arg|----")
 SHORTEST = 4
 """Characters that a line of a debugger has at least."""
 _DRESS = " \t\r\n\x0b\x0c>|*#/;"
@@ -50,10 +50,11 @@ def clean(line: str) -> str:
 def cleaned(lines: Iterable[str], expecting: Callable[[], bool]) -> Iterator[tuple[int, str]]:
     """(number from 1, cleaned line) of all lines that can matter; one that HTML breaks up comes as several with one number.
 
-    A short line matters only with one of the marks of a field, symbol or number in it, or where the reader waits for a line's rest.
+    A short line matters only with one of the marks of a field, symbol or number in it, in another alphabet (a person's word between two
+    crashes), as a rule of dashes, or where the reader waits for a line's rest.
     """
     for number, line in enumerate(lines, 1):
-        if len(line) < SHORT and (len(line) < SHORTEST or (_MARK.search(line) is None and not expecting())):
+        if len(line) < SHORT and (len(line) < SHORTEST or (_MARK.search(line) is None and line.isascii() and not expecting())):
             continue
         if "<" in line or "&" in line:
             for part in _without_markup(line[: MAX_LINE * 4]):

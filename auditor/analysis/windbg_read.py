@@ -251,18 +251,19 @@ class TextReader:
         match = _VALUE.match(line)
         key, self._key = self._key, None
         if key and match:
-            self.draft.fields.setdefault(key, match.group(1).strip())
+            self._begin().fields.setdefault(key, match.group(1).strip())
 
     def _on_followup(self, _line: str) -> None:
-        if self._current is not None:
+        if self._current is not None and not self._current.empty:
             self._current.closed = self._current.ended = True
         self.finish()
 
     def _on_probably(self, line: str) -> None:
         match = _PROBABLY.match(line)
         if match:
-            self.draft.fields.setdefault("PROBABLY_IMAGE", match.group(1))
-            self.draft.fields.setdefault("PROBABLY_SYMBOL", match.group(2) or "")
+            draft = self._begin()
+            draft.fields.setdefault("PROBABLY_IMAGE", match.group(1))
+            draft.fields.setdefault("PROBABLY_SYMBOL", match.group(2) or "")
 
     def _on_exception_address(self, line: str) -> None:
         match = _EXCEPTION_ADDRESS.match(line)
@@ -356,7 +357,7 @@ class TextReader:
     def _announce(self, code: int, parameters: list[int | None]) -> None:
         draft = self.draft
         known = draft.code if draft.header is not None or draft.named else draft.announced
-        stated = list(draft.best_parameters()) if draft.header is not None or draft.named else draft.announced_parameters
+        stated = list(draft.stated_parameters()) if draft.header is not None or draft.named else draft.announced_parameters
         different = known is not None and base_code(known) != base_code(code)
         clash = any(a != b for a, b in zip(stated, parameters, strict=True) if a is not None and b is not None)
         if different or (known is not None and clash):

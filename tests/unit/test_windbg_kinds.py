@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from random import Random
+
 import pytest
 
 from auditor.analysis.windbg import MAX_CRASHES, read_text
@@ -215,3 +217,29 @@ def test_small_forms() -> None:
 def test_the_number_of_crashes_is_bounded() -> None:
     lines = (f"BugCheck D1, {{{index:x}, 2, 0, {index + 0x80000000:x}}}" for index in range(1, MAX_CRASHES * 2))
     assert len(list(read_text(lines, file="x", knowledge=KNOWLEDGE))) == MAX_CRASHES
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_remarks_anywhere_neither_split_nor_change_a_crash(seed: int) -> None:
+    random = Random(seed)
+    remarks = ("Then I looked at this and wondered.", "我觉得这里很奇怪", "Danach sieht man das hier:", "", "```", "------")
+    lines = WIDGET.split("\n")
+    for _ in range(random.choice((1, 3, 8))):
+        lines.insert(random.randrange(len(lines) + 1), random.choice(remarks))
+    (crash,) = read("\n".join(lines))
+    (whole,) = read(WIDGET)
+    assert (crash.bugcheck, crash.image, crash.process, crash.bucket) == (whole.bugcheck, whole.image, whole.process, whole.bucket)
+    assert crash.suspects[0].image == "widget.sys"
+
+
+@pytest.mark.parametrize("between", ["\n\nAnd here:\n\n", "\n\n------\n\n", "\n\n下一个：\n\n"])
+def test_a_headless_crash_behind_an_unfinished_one_of_the_same_code_stays_apart(between: str) -> None:
+    unfinished = "KERNEL_MODE_EXCEPTION_NOT_HANDLED (8e)\nArg1: c0000005, code\nArg2: 81815974, at\nArg3: 80795644, frame\nArg4: 00000000\n"
+    headless = "BUGCHECK_STR:  0x8E\nPROCESS_NAME:  other.exe\nSTACK_TEXT:\n"
+    headless += (
+        "f4c0b720 8085b4b3 0000008e c0000005 f535e785 nt!KeBugCheckEx+0x1b\nf4c0bae4 808357a4 f4c0bb00 00000000 f4c0bb54 rest+0x3a2\n"
+    )
+    headless += "MODULE_NAME: rest\nIMAGE_NAME:  rest.sys\n"
+    first, second = read(unfinished + between + headless)
+    assert (first.bugcheck.parameters[1], first.image) == ("0x81815974", None)
+    assert (second.bugcheck.parameters[1], second.image) == ("0xf535e785", "rest.sys")
