@@ -23,6 +23,7 @@ VERBS: Mapping[str, tuple[str, str]] = {
     "explain": ("auditor.cli.explain", "Walk a finding's evidence down to the stored records."),
     "inventory": ("auditor.cli.inventory", "Show the targets as the auditor sees them."),
     "matrix": ("auditor.cli.matrix", "List, show, lint and test rules and product signatures."),
+    "doctor": ("auditor.cli.doctor", "Try the way to a host step by step: what is wrong, what is lost, what to do."),
     "lab": ("auditor.cli.lab", "Serve a simulated fleet that speaks real WinRM on loopback."),
     "crash": ("auditor.cli.crash", "Tell crashes from kernel dumps and WinDbg texts, offline."),
     "decode": ("auditor.cli.decode", "Read outputs that you already have: tasks, commands, registry, drivers, ..."),

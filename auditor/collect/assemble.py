@@ -16,6 +16,7 @@ from auditor.model.host import HostResult, Sections, Snapshot, Status, Target
 from auditor.probes import framing
 from auditor.probes.bundle import ProbeRequest
 from auditor.probes.decode import decode_answer
+from auditor.probes.question import question_of
 
 
 class Asked(NamedTuple):
@@ -106,6 +107,7 @@ def _snapshot(asked: Asked, answer: framing.Answer, first_at: datetime | None, *
         log_coverage=decoded.log_coverage,
         sections=decoded.sections,
         certificate_checked=asked.target.validate_certificate if asked.target.scheme == "https" else None,
+        asked=question_of(asked.request),
     )
 
 

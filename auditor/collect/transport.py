@@ -79,8 +79,7 @@ class WinrmTransport:
 
     def open(self) -> None:
         """Connect and log on. Raises CollectError, OSError and http.client's errors."""
-        with self.budget.phase("connecting", self.ways.connect_seconds):
-            self._connect()
+        self.connect()
         if self.target.transport in ("ntlm", "kerberos", "credssp"):
             context, protocol = log_on(self)
             self._shown = True
@@ -88,6 +87,11 @@ class WinrmTransport:
                 self.seal = Seal(context, protocol)
         else:
             self._headers["Authorization"] = standing_header(self.target, self.credential)
+
+    def connect(self) -> None:
+        """Connect, TLS included, without logging on. Raises what `open` raises."""
+        with self.budget.phase("connecting", self.ways.connect_seconds):
+            self._connect()
 
     def close_session(self) -> None:
         """Close the connection; may be called twice."""

@@ -91,12 +91,12 @@ class WmiWay:
 def why_no_command(target: Target, told: Told) -> CollectError | None:
     """Why the host runs no probe at all, None where it runs one or where that is not sure: then it is not asked another way.
 
-    Sure are: a fault that says that there is no shell or no PowerShell, a shell that this account may not open, an engine that refuses, and
-    a command that ended without a word of the probe.
+    Sure are: a fault instead of a shell (there is none, this account may not, its quota is used up), a host without PowerShell, an engine
+    that refuses, and a command that ended without a word of the probe.
     """
     if told.failure is not None:
-        structural = told.failure.status == "unsupported" or (told.failure.status == "denied" and told.step == "opening the shell")
-        return told.failure if structural else None
+        refused = told.clean and told.step == "opening the shell" and told.failure.status in ("denied", "failed")
+        return told.failure if refused or told.failure.status == "unsupported" else None
     answer = read_answer(bytes(told.output[:_HEAD]))
     if answer.refused is not None:
         return CollectError(target.name, f"the host runs PowerShell in {answer.refused} only", status="unsupported")
@@ -121,6 +121,11 @@ class WmiSession:
         self.answer = Answer()
         """What has arrived; whole sections only."""
         self.first_at: datetime | None = None
+
+    @property
+    def registry_namespace(self) -> str:
+        """Where StdRegProv is, as far as is known."""
+        return self._registry_namespaces[0]
 
     def collect(self) -> None:
         """Ask for every section of the request; what arrives is in `answer` at once.
