@@ -239,7 +239,7 @@ class _Wmi:
 
 
 class _Commands:
-    """Lists of command lines and scripts: scripts are what the lines, and each other, may call; one that nothing calls is read by itself."""
+    """Lists of command lines and scripts: scripts are what the lines, and each other, may call; what nothing calls is read by itself."""
 
     def __init__(self, sources: Sequence[Source]) -> None:
         from auditor.analysis.copylines import CommandReader

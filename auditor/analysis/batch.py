@@ -13,7 +13,7 @@ from auditor.analysis.batchloops import loop_bindings
 from auditor.analysis.batchparse import Batch, Command, For, If, Node, Sequence, parse_batch
 from auditor.analysis.commandline import head_and_rest, keep_placeholders, split_arguments
 from auditor.analysis.shellstate import State
-from auditor.analysis.unknowns import MAX_ALTERNATIVES, is_unknown, unknown
+from auditor.analysis.unknowns import MAX_ALTERNATIVES, MAX_LENGTH, is_unknown, unknown
 from auditor.analysis.walker import Walker
 
 MAX_WAYS = 64
@@ -89,6 +89,7 @@ class _Run:
             return self._command(node, state, frozen)
         if frozen is None:
             # cmd.exe reads a whole block before it runs it: %name% has the value from before the block.
+            self.walker.spend(len(state.env))
             frozen = state.copy()
         if isinstance(node, Sequence):
             for child in node.nodes:
@@ -99,7 +100,7 @@ class _Run:
         return self._if(node, state, frozen) if isinstance(node, If) else self._for(node, state, frozen)
 
     def _if(self, node: If, state: State, frozen: State) -> str | None:
-        self.walker.spend(len(node.condition))
+        self.walker.spend(len(node.condition) + len(state.env))
         decided = _decide(node.condition, state, frozen)
         if decided is not None:
             branch = node.then if decided else node.otherwise
@@ -137,6 +138,9 @@ class _Run:
     def _command(self, node: Command, state: State, frozen: State | None) -> str | None:
         if self.own_lines:
             self.walker.at_line(node.line, node.text)
+        if len(node.text) > MAX_LENGTH:
+            self.walker.note_cut("a line longer than cmd.exe takes")
+            return None
         head, rest = head_and_rest(node.text)
         name = head.casefold()
         if name == "set":

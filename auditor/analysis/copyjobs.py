@@ -8,7 +8,8 @@ Rules of this file:
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import functools
+from collections.abc import Callable, Iterable
 
 import msgspec
 
@@ -18,11 +19,13 @@ from auditor.analysis.copylines import parse_command
 from auditor.analysis.programs import read_sql
 from auditor.analysis.shellstate import State
 from auditor.analysis.unknowns import cleaned
-from auditor.analysis.walker import Frame, Stopped, script_kind
+from auditor.analysis.walker import MAX_STEPS, Frame, Stopped, script_kind
 from auditor.model.host import Snapshot
 from auditor.model.task import ScheduledTask, TaskAction
 from auditor.probes.tasks.decode import scheduled_tasks, start_hours
 
+SHARES = 4
+"""One task may use this part of the host's steps, so that one script can't hide the copies of the others."""
 __all__ = ["CopyJob", "action_line", "copy_jobs", "own_names", "parse_command"]
 
 
@@ -75,23 +78,30 @@ class _HostReader:
         state.links = self.links
         return state
 
-    def _collect(self, frame: Frame, hours: tuple[int, ...] | None, enabled: bool | None, start: int) -> list[CopyJob]:
-        self.walker.frames.clear()
-        return [job_of(found, self.snapshot.host, hours, enabled) for found in self.walker.found[start:]] if frame else []
-
     def _task(self, task: ScheduledTask) -> list[CopyJob]:
         hours = start_hours(task, self.snapshot.clock.utc_offset_minutes)
         jobs: list[CopyJob] = []
         for action in task.actions or ():
             line = action_line(action)
-            if line is None:
-                continue
-            frame = Frame("tasks", task.path or task.name or "", "actions", line[:1000])
-            start = len(self.walker.found)
-            self.walker.frames[:] = [frame]
-            self._action(action, line)
-            jobs.extend(self._collect(frame, hours, task.enabled, start))
+            if line is not None:
+                frame = Frame("tasks", task.path or task.name or "", "actions", line[:1000])
+                jobs.extend(self._walk([frame], functools.partial(self._action, action, line), hours, task.enabled))
         return jobs
+
+    def _walk(self, frames: list[Frame], run: Callable[[], None], hours: tuple[int, ...] | None, enabled: bool | None) -> list[CopyJob]:
+        """Run something that the frames lead to, with its own share of the host's steps, and give the copies that it makes."""
+        start, left = len(self.walker.found), self.walker.steps
+        share = min(left, MAX_STEPS // SHARES)
+        self.walker.steps = share
+        self.walker.frames[:] = frames
+        try:
+            run()
+        except Stopped:
+            self.walker.note_cut("more work than is done for one task: the rest was not followed")
+        self.walker.steps = left - (share - max(self.walker.steps, 0))
+        if self.walker.steps <= 0:
+            raise Stopped
+        return [job_of(found, self.snapshot.host, hours, enabled) for found in self.walker.found[start:]]
 
     def _action(self, action: TaskAction, line: str) -> None:
         state = self._state()
@@ -105,12 +115,13 @@ class _HostReader:
             if record.command is None or (record.enabled is False and not self.include_disabled):
                 continue
             frame = Frame("jobs", f"{record.scheduler}\\{record.name}", record.step or "command", record.command[:1000])
-            start = len(self.walker.found)
-            self.walker.frames[:] = [frame]
-            state = self._state()
-            read_sql(self.walker, cleaned(record.command), state)
-            self.walker.run_line(cleaned(record.command), state)
-            yield from self._collect(frame, None, record.enabled, start)
+            yield from self._walk([frame], functools.partial(self._step, cleaned(record.command)), None, record.enabled)
+
+    def _step(self, text: str) -> None:
+        """A job step may be Transact-SQL or a command line."""
+        state = self._state()
+        read_sql(self.walker, text, state)
+        self.walker.run_line(text, state)
 
     def _uncalled(self) -> Iterable[CopyJob]:
         """Scripts that were collected because something calls them in a way that could not be followed: their arguments are unknown."""
@@ -126,13 +137,14 @@ class _HostReader:
                 or (callers and callers <= disabled and not self.include_disabled)
             ):
                 continue
-            start = len(self.walker.found)
-            frame = Frame("scripts", key, "", "")
-            self.walker.frames[:] = [*(Frame("tasks", c, "actions", "") for c in record.called_by[:1] if c.startswith("\\")), frame]
-            state = self._state()
-            state.arguments, state.script = None, record.path
-            INTERPRETERS[kind](self.walker, cleaned(record.text), state)
-            yield from self._collect(frame, None, None, start)
+            callers_frames = [Frame("tasks", c, "actions", "") for c in record.called_by[:1] if c.startswith("\\")]
+            run = functools.partial(self._uncalled_script, kind, cleaned(record.text), record.path)
+            yield from self._walk([*callers_frames, Frame("scripts", key, "", "")], run, None, None)
+
+    def _uncalled_script(self, kind: str, text: str, path: str) -> None:
+        state = self._state()
+        state.arguments, state.script = None, path
+        INTERPRETERS[kind](self.walker, text, state)
 
 
 def action_line(action: TaskAction) -> str | None:

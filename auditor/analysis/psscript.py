@@ -56,7 +56,7 @@ class PsReader:
 
     def evaluator(self) -> Evaluator:
         """An evaluator with the variables as they are now."""
-        return Evaluator(self.tokens, self.variables, self.output_of)
+        return Evaluator(self.tokens, self.variables, self.output_of, self.walker.spend)
 
     def output_of(self, tokens: Tokens, start: int, end: int) -> Alternatives:
         """What a pipeline puts out, reading its copies on the way."""
@@ -170,7 +170,8 @@ class PsReader:
         after = self._close(body, end)
         values = self.evaluator().expression(at + 3, close)
         items = list(dict.fromkeys(i for v in values for i in v.items))[:MAX_ITEMS]
-        tables = [v for v in values if v.table is not None]
+        entries = any("getenumerator" in t.value.casefold() for t in self.items[at + 3 : close])
+        tables = [e for v in values if v.table is not None for e in (_entries(v.table) if entries else [v])]
         for value in [*(of(i) for i in items), *tables] or [unknown_value(f"${name}")]:
             self.walker.spend(100)
             self.variables[name] = [value]
@@ -221,9 +222,17 @@ class PsReader:
         return close + 1
 
     def _switch(self, start: int, end: int) -> None:
+        """Each case is read from the values before the switch; without a default it may be passed over."""
+        before = dict(self.variables)
+        outcomes: list[Variables] = []
+        default = False
         for at in self.evaluator().top_level(start, end):
             if self._opens(at, "{"):
+                self.variables = dict(before)
                 self.block(at + 1, self._close(at, end))
+                outcomes.append(self.variables)
+                default = default or self.items[at - 1].value.casefold() == "default"
+        self.variables = _merged(outcomes if default else [*outcomes, before], before)
 
     def _assignment_or_pipeline(self, start: int, end: int) -> None:
         equal = next((i for i in self.evaluator().top_level(start, end)[:12] if self.items[i].kind == "equal"), None)
@@ -233,6 +242,10 @@ class PsReader:
             return
         name = re.sub(r"^(?:script|global|local|private):", "", self.items[names[-1]].value)
         values = self.evaluator().expression(equal + 1, end)
+        if len(names) > 1 and all(self.items[i].kind in ("var", "comma") for i in range(start, equal)):
+            for number, index in enumerate(names):
+                self.variables[self.items[index].value] = [of(v.items[number]) if number < len(v.items) else PsValue() for v in values]
+            return
         before = self.items[equal - 1]
         if before.kind == "text" and before.value.startswith("."):
             self._set_member(name, before.value[1:].casefold(), values)
@@ -303,6 +316,11 @@ class PsReader:
             known = self.state.arguments is not None
             words = [[of(w)] for w in self.state.arguments or ()]
             bind(self, (start, end), words, known=known)
+
+
+def _entries(table: dict[str, PsValue]) -> list[PsValue]:
+    """The entries of a table, each with its key and its value."""
+    return [PsValue(table={"key": of(k), "name": of(k), "value": v}) for k, v in list(table.items())[:MAX_ITEMS]]
 
 
 def run_method(reader: PsReader, start: int, end: int) -> None:

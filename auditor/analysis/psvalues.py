@@ -35,6 +35,7 @@ class PsValue(msgspec.Struct, frozen=True):
 Alternatives = list[PsValue]
 Variables = dict[str, Alternatives]
 RunCode = Callable[[Tokens, int, int], Alternatives]
+Spend = Callable[[int], None]
 
 
 def unknown_value(written: str) -> PsValue:
@@ -49,23 +50,26 @@ def of(*texts: str) -> PsValue:
 
 def cross(parts: Sequence[Alternatives], written: str) -> list[tuple[PsValue, ...]]:
     """All combinations of alternatives; one of unknowns where there would be too many."""
-    rows: list[tuple[PsValue, ...]] = [()]
+    rows: list[list[PsValue]] = [[]]
     for alternatives in parts:
-        if len(rows) * max(len(alternatives), 1) > MAX_ALTERNATIVES:
-            rows = [(*row, unknown_value(written)) for row in rows]
+        chosen = alternatives if len(rows) * len(alternatives) <= MAX_ALTERNATIVES else [unknown_value(written)]
+        if len(chosen) == 1:
+            for row in rows:
+                row.append(chosen[0])
         else:
-            rows = [(*row, value) for row in rows for value in alternatives]
-    return rows
+            rows = [[*row, value] for row in rows for value in chosen]
+    return [tuple(row) for row in rows]
 
 
 class Evaluator:
-    """Evaluates ranges of tokens with given variables. `run_command` answers what a command puts out."""
+    """Evaluates ranges of tokens with given variables. `run_command` answers what a command puts out, `spend` counts the work."""
 
-    def __init__(self, tokens: Tokens, variables: Variables, run_command: RunCode, depth: int = 0) -> None:
+    def __init__(self, tokens: Tokens, variables: Variables, run_command: RunCode, spend: Spend, depth: int = 0) -> None:
         self.tokens = tokens
         self.items = tokens.items
         self.variables = variables
         self.run_command = run_command
+        self.spend = spend
         self.depth = depth
 
     def written(self, start: int, end: int) -> str:
@@ -77,6 +81,7 @@ class Evaluator:
         start, end = self._trim(start, end)
         if start >= end or self.depth > MAX_DEPTH:
             return [PsValue()] if start >= end else [unknown_value(self.written(start, end))]
+        self.spend(20 * (end - start))
         self.depth += 1
         try:
             return self._operators(start, end)
@@ -220,7 +225,8 @@ class Evaluator:
     def _code(self, text: str) -> Alternatives:
         if self.depth > MAX_DEPTH or len(text) > 2000:
             return [unknown_value(text)]
-        inner = Evaluator(tokenize(text), self.variables, self.run_command, self.depth + 1)
+        self.spend(4 * len(text))
+        inner = Evaluator(tokenize(text), self.variables, self.run_command, self.spend, self.depth + 1)
         return inner.expression(0, len(inner.items))
 
     def _members(self, values: Alternatives, at: int, end: int) -> Alternatives:
@@ -229,7 +235,7 @@ class Evaluator:
             token = self.items[at]
             if token.kind == "open" and token.value == "[":
                 close = self.tokens.partner.get(at, end)
-                index = self.written(at + 1, close)
+                index = self.expression(at + 1, close)[0].text
                 values = [_indexed(v, index) for v in values]
                 at = close + 1
                 continue
@@ -311,13 +317,12 @@ def _combined(parts: Sequence[str]) -> str:
     return result
 
 
-def _indexed(value: PsValue, index: str) -> PsValue:
-    key = index.strip().strip("'\"")
+def _indexed(value: PsValue, key: str) -> PsValue:
     if value.table is not None:
-        return value.table.get(key.casefold(), unknown_value(index))
+        return value.table.get(key.casefold(), unknown_value(f"[{key}]"))
     if re.fullmatch(r"-?\d{1,4}", key) and value.items and -len(value.items) <= int(key) < len(value.items):
         return of(value.items[int(key)])
-    return unknown_value(f"{shown(value.text)[:60]}[{index}]")
+    return unknown_value(f"{shown(value.text)[:60]}[{key}]")
 
 
 _SAME = frozenset(
@@ -325,10 +330,20 @@ _SAME = frozenset(
 )
 
 
+def _of_table(value: PsValue, table: dict[str, PsValue], name: str) -> PsValue:
+    """A table's value by its key, or all of its keys or values."""
+    if name in table or name not in ("keys", "values", "getenumerator"):
+        return table.get(name, unknown_value(f".{name}"))
+    if name == "getenumerator":
+        return value
+    items = tuple(table) if name == "keys" else tuple(i for v in table.values() for i in v.items)
+    return PsValue(items[:MAX_ITEMS], array=True)
+
+
 def _member(value: PsValue, name: str, arguments: Sequence[PsValue] | None) -> PsValue:
     """Members of strings, files and tables that keep the text readable."""
     if value.table is not None:
-        return value.table.get(name, unknown_value(f".{name}"))
+        return _of_table(value, value.table, name)
     if name in _SAME and not arguments:
         return value
     if name in ("name", "basename", "pschildname"):

@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Sequence
 
 from auditor.analysis.copytools import RawCopy, may_hold_executables
-from auditor.analysis.unknowns import is_unknown, unknown
+from auditor.analysis.unknowns import is_unknown, known_prefix, unknown
 
 _HOURS = re.compile(r"/rh:(\d{2})(\d{2})-(\d{2})(\d{2})", re.IGNORECASE)
 _DELETES = frozenset({"/mir", "/purge"})
@@ -90,8 +90,13 @@ def _destructive(line: RobocopyLine, *, missing_job: bool) -> bool | None:
     options = set(line.options)
     if options & _MOVES or (options & _DELETES and "/xx" not in options):
         return True
-    open_words = any(is_unknown(w) for w in (*line.operands[2:], *line.options))
-    return None if open_words or missing_job else False
+    return None if missing_job or any(_may_delete(w) for w in (*line.operands[2:], *line.options)) else False
+
+
+def _may_delete(word: str) -> bool:
+    """Whether an unknown piece of a word could make it a switch that deletes."""
+    start = known_prefix(word).casefold()
+    return is_unknown(word) and any(option.startswith(start) for option in (*_DELETES, *_MOVES))
 
 
 def run_hours(options: Sequence[str]) -> tuple[int, ...] | None:

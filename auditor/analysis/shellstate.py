@@ -52,8 +52,12 @@ class State:
 
     def merge(self, other: State) -> None:
         """Take over what another way through the script may have left: each variable has the values of both."""
-        for name in self.env.keys() | other.env.keys():
-            self.env[name] = _either(self.env.get(name), other.env.get(name), name)
+        for name in [n for n in self.env if n not in other.env]:
+            self.env[name] = _either(self.env[name], None, name)
+        for name, value in other.env.items():
+            mine = self.env.get(name)
+            if mine is not value:
+                self.env[name] = _either(mine, value, name)
         self.drives = {**self.drives, **{k: v for k, v in other.drives.items() if k not in self.drives}}
         self.files = {**self.files, **other.files}
         if self.cwd != other.cwd:

@@ -9,6 +9,8 @@ from __future__ import annotations
 import re
 
 OPEN, CLOSE = "\ue000", "\ue001"
+_HIDDEN = str.maketrans({"\\": "\ue002", "/": "\ue003", '"': "\ue004", " ": "\ue005"})
+_RESTORED = str.maketrans({"\ue002": "\\", "\ue003": "/", "\ue004": '"', "\ue005": " "})
 _MARKED = re.compile(f"{OPEN}([^{OPEN}{CLOSE}]*){CLOSE}")
 _MARKS = re.compile("[\ue000-\ue00f]")
 MAX_LENGTH = 8191
@@ -18,8 +20,8 @@ MAX_ALTERNATIVES = 8
 
 
 def unknown(written: str) -> str:
-    """A piece that stands for an unknown value."""
-    return f"{OPEN}{_MARKS.sub('', written)[:200]}{CLOSE}"
+    """A piece that stands for an unknown value. Separators in it are hidden, so that no path and no word is cut inside it."""
+    return f"{OPEN}{shown(written)[:200].translate(_HIDDEN)}{CLOSE}"
 
 
 def is_unknown(text: str) -> bool:
@@ -29,12 +31,12 @@ def is_unknown(text: str) -> bool:
 
 def unknown_names(text: str) -> tuple[str, ...]:
     """The unknown pieces of a text, as written."""
-    return tuple(_MARKED.findall(text))
+    return tuple(piece.translate(_RESTORED) for piece in _MARKED.findall(text))
 
 
 def shown(text: str) -> str:
     """The text with its unknown pieces as they were written."""
-    return _MARKS.sub("", text)
+    return _MARKS.sub("", text.translate(_RESTORED))
 
 
 def cleaned(text: str) -> str:

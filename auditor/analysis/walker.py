@@ -17,13 +17,14 @@ from auditor.analysis.shellstate import State, join_path
 from auditor.analysis.unknowns import is_unknown, shown
 from auditor.model.finding import CopyEnd
 
-MAX_STEPS = 4_000_000
+MAX_STEPS = 8_000_000
 """Steps a host, in characters looked at: about one second of one processor."""
 MAX_COPIES = 1000
 """Copies that one script may give."""
 MAX_CALLS = 16
 """How deep scripts may call scripts."""
 _STEP_COST = 200
+_COPY_COST = 300
 
 
 class Stopped(Exception):
@@ -75,6 +76,7 @@ class Walker:
         self.frames: list[Frame] = []
         self.found: list[Found] = []
         self.unread: list[tuple[str, str]] = []
+        self._seen: set[Found] = set()
         self._counts: dict[str, int] = {}
         self._depth = 0
         self._entered: set[str] = set()
@@ -106,11 +108,13 @@ class Walker:
     def note_cut(self, reason: str) -> None:
         """Say once for a place that something was not followed: an unresolved copy with the reason."""
         nothing = CopyEnd(kind="unresolved")
-        if not any(f.reason == reason and f.frames == self._frozen_frames() for f in self.found[-20:]):
-            self._add(Found(
-                source=nothing, destination=nothing, tool="unknown", destructive=None, writes_executables=None, hours=None,
-                reason=reason, command="", frames=self._frozen_frames(),
-            ))  # fmt: skip
+        found = Found(
+            source=nothing, destination=nothing, tool="unknown", destructive=None, writes_executables=None, hours=None,
+            reason=reason, command="", frames=self._frozen_frames(),
+        )  # fmt: skip
+        if found not in self._seen:
+            self._seen.add(found)
+            self._add(found)
 
     def copy(self, raw: RawCopy, state: State, command: str) -> None:
         """A copy was found: classify its ends where the state stands."""
@@ -127,7 +131,9 @@ class Walker:
             command=shown(raw.text or command)[:2000],
             frames=self._frozen_frames(),
         )
-        if found not in self.found[-50:]:
+        self.spend(_COPY_COST)
+        if found not in self._seen:
+            self._seen.add(found)
             self._add(found)
 
     def _end(self, text: str, raw: RawCopy, state: State, host: str | None) -> tuple[CopyEnd, str]:
