@@ -16,8 +16,8 @@ SHARED = Path(os.environ.get("AUDITOR_SHARED", ROOT.parent / "shared"))
 INSTALL = SHARED / "tools" / "install.sh"
 NO_ENGINE = f"no PowerShell engine: neither in AUDITOR_PSENGINE or its usual place, nor {INSTALL.name} in the shared tools (AUDITOR_SHARED)"
 NO_WINE = "no wine, or the engine was installed without it: the probe can't run over the Windows API here"
-WINE_RUNTIME = {"WINEDEBUG": "-all", "DOTNET_GCgen0size": "0x8000000"}
-"""The runtime's collection of dynamic methods ends the process under wine; with a first generation of 128 MiB it does not begin."""
+WINE_RUNTIME = {"WINEDEBUG": "-all", "DOTNET_EnableWriteXorExecute": "0"}
+"""With its memory either writable or executable, the runtime ends under wine when it frees its first dynamic method."""
 
 
 def folder() -> Path | None:

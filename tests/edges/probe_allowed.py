@@ -138,6 +138,7 @@ MEMBERS_BY_SCRIPT = {
     "tasks.ps1": {
         "Arguments": "of schtasks",
         "CreateNoWindow": "of schtasks",
+        "ExitCode": "of schtasks",
         "FileName": "of schtasks",
         "RedirectStandardOutput": "of schtasks",
         "StandardOutput": "of schtasks",

@@ -85,6 +85,7 @@ function Read-Listing {
     $text = $process.StandardOutput.ReadToEnd()
     $process.WaitForExit()
     $Answer['child'] = $null
+    if ($process.ExitCode -ne 0) { Add-Gap '' 'text' ('schtasks ended with code ' + $process.ExitCode + ': the accounts of the tasks may not be known') }
     return $text
 }
 
@@ -102,6 +103,7 @@ function Add-Listed([string]$text) {
             $lines[$name] = [string]$lines[$name] + "`n" + $line
         }
     }
+    if ($order.Count -lt $kept.Count) { Add-Gap '' 'text' ('schtasks listed ' + $order.Count + ' of ' + $kept.Count + ' tasks: the accounts of the others are not known') }
     foreach ($name in $order) { Add-Row @{ path = $name; source_format = 'schtasks'; text = ($head + $lines[$name]); data = $null } }
 }
 
