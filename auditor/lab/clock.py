@@ -33,14 +33,17 @@ class Zone(msgspec.Struct, frozen=True, kw_only=True):
 
     def bias_at(self, local: datetime) -> int:
         """Minutes to add to this local time to get UTC. The hour that comes twice is taken as standard time, as Windows does."""
-        standard, daylight = _change(self.standard_start, local.year), _change(self.daylight_start, local.year)
-        if standard is None or daylight is None:
+        changes = self._changes(local.year)
+        if changes is None:
             return self.bias
-        if daylight < standard:
-            summer = daylight <= local < standard + timedelta(minutes=self.daylight_bias)
-        else:
-            summer = not standard <= local < daylight
+        standard, daylight = changes
+        summer = _between(daylight, standard + timedelta(minutes=self.daylight_bias), local)
         return self.bias + (self.daylight_bias if summer else 0)
+
+    def _changes(self, year: int) -> tuple[datetime, datetime] | None:
+        """Local times at which standard and daylight time start, each told by the clock that goes before it."""
+        standard, daylight = _change(self.standard_start, year), _change(self.daylight_start, year)
+        return None if standard is None or daylight is None else (standard, daylight)
 
     def to_utc(self, local: datetime) -> datetime:
         """An aware UTC time from the host's local time."""
@@ -48,10 +51,18 @@ class Zone(msgspec.Struct, frozen=True, kw_only=True):
 
     def to_local(self, moment: datetime) -> datetime:
         """The host's local time (naive) at an aware moment."""
-        plain = moment.astimezone(UTC).replace(tzinfo=None)
-        standard = plain - timedelta(minutes=self.bias)
-        summer = plain - timedelta(minutes=self.bias + self.daylight_bias)
-        return summer if self.bias_at(summer) == self.bias + self.daylight_bias else standard
+        standard_time = moment.astimezone(UTC).replace(tzinfo=None) - timedelta(minutes=self.bias)
+        changes = self._changes(standard_time.year)
+        if changes is None:
+            return standard_time
+        standard, daylight = changes
+        saved = timedelta(minutes=self.daylight_bias)
+        return standard_time - saved if _between(daylight, standard + saved, standard_time) else standard_time
+
+
+def _between(start: datetime, end: datetime, moment: datetime) -> bool:
+    """Whether a moment of the year lies from start to end; in the south that is round the turn of the year."""
+    return start <= moment < end if start < end else not end <= moment < start
 
 
 def _change(rule: bytes, year: int) -> datetime | None:
