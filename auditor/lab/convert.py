@@ -5,6 +5,7 @@ msgspec stops at the first error and names no key of a map; this walks structs, 
 
 from __future__ import annotations
 
+import functools
 import types
 from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
@@ -54,8 +55,7 @@ def _struct(node: Node, cls: type[msgspec.Struct], problems: Problems, subject: 
     if not isinstance(node.value, dict):
         problems.add(node.mark, f"expected a map, got {_kind(node)}", subject)
         return _FAILED
-    hints = get_type_hints(cls, include_extras=True)
-    names = {field.encode_name: field for field in msgspec.structs.fields(cls)}
+    hints, names = _shape(cls)
     values: dict[str, Any] = {}
     for key, child in node.value.items():
         if key not in names:
@@ -67,6 +67,12 @@ def _struct(node: Node, cls: type[msgspec.Struct], problems: Problems, subject: 
         problems.add(node.mark, f"needs {', '.join(missing)}", subject)
     bad = missing or any(value is _FAILED for value in values.values()) or len(values) < len(node.value)
     return _FAILED if bad else cls(**values)
+
+
+@functools.cache
+def _shape(cls: type[msgspec.Struct]) -> tuple[dict[str, Any], dict[str, msgspec.structs.FieldInfo]]:
+    """Types and fields of a struct; worked out once, since a fleet has thousands of small structs."""
+    return get_type_hints(cls, include_extras=True), {field.encode_name: field for field in msgspec.structs.fields(cls)}
 
 
 def _map(node: Node, kinds: tuple[Any, ...], problems: Problems, subject: str) -> Any:

@@ -64,8 +64,9 @@ class Problems:
 
     @property
     def found(self) -> tuple[Problem, ...]:
-        """All problems so far, in the order of files as read and lines."""
-        return tuple(self._found)
+        """All problems so far, by file in the order of reading, then by place."""
+        files = list(dict.fromkeys(problem.file for problem in self._found))
+        return tuple(sorted(self._found, key=lambda problem: (files.index(problem.file), problem.line, problem.column)))
 
     def __bool__(self) -> bool:
         return bool(self._found)

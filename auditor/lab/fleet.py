@@ -265,12 +265,22 @@ class _FleetFile(Facts, frozen=True, kw_only=True):
 
 def fleet_schema() -> dict[str, Any]:
     """The JSON Schema of a fleet file, for editors. Nothing is required in it, since bases and patches hold parts, and null removes."""
-    schema = msgspec.json.schema(_FleetFile)
-    for part in schema.get("$defs", {}).values():
-        part.pop("required", None)
-        if "properties" in part:
-            part["properties"] = {key: {"anyOf": [value, {"type": "null"}]} for key, value in part["properties"].items()}
+    schema = _with_nulls(msgspec.json.schema(_FleetFile))
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
+
+
+def _with_nulls(schema: Any) -> Any:
+    """A schema in which nothing is required and every property, and every value of a map, may be null."""
+    if isinstance(schema, list):
+        return [_with_nulls(part) for part in schema]
+    if not isinstance(schema, dict):
+        return schema
+    result = {key: _with_nulls(part) for key, part in schema.items() if key != "required"}
+    if isinstance(result.get("properties"), dict):
+        result["properties"] = {key: {"anyOf": [part, {"type": "null"}]} for key, part in result["properties"].items()}
+    if isinstance(result.get("additionalProperties"), dict):
+        result["additionalProperties"] = {"anyOf": [result["additionalProperties"], {"type": "null"}]}
+    return result
 
 
 def problem_of(name: str, error: ValueError) -> Problem:

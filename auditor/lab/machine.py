@@ -14,7 +14,7 @@ import msgspec
 from auditor.lab.clock import Dial
 from auditor.lab.facts import AccessFacts, HostFacts, ShareFacts
 from auditor.lab.facts_activity import EventFacts, LogFacts, TaskFacts
-from auditor.lab.pe import Image, build, filler
+from auditor.lab.pe import Image, build, filler, size_of
 from auditor.lab.registry import Registry
 from auditor.model.host import RunState
 
@@ -49,18 +49,20 @@ class LabFile:
         self.seed = seed
         self.known_sha256 = known_sha256
         self.restricted = restricted
-        self._data = data if data is not None else build(image) if image is not None else None
-        self.size = len(self._data) if self._data is not None else size
+        self._data = data
+        self.size = len(data) if data is not None else size_of(image) if image is not None else size
         self._digest: str | None = None
 
     def data(self) -> bytes:
         """All bytes; for files with neither text nor image these come from the seed."""
+        if self._data is None and self.image is not None:
+            self._data = build(self.image)
         return self._data if self._data is not None else filler(self.seed or self.path.upper(), self.size)
 
     @property
     def filled(self) -> bool:
         """Whether the bytes come from the seed alone."""
-        return self._data is None
+        return self._data is None and self.image is None
 
     def sha256(self) -> str:
         """Lower-case hex: the known hash where the facts state one, else that of the bytes."""

@@ -6,10 +6,8 @@ the size. Sources: the public PE format specification; VS_VERSIONINFO and its ch
 
 from __future__ import annotations
 
-import array
 import hashlib
 import struct
-import sys
 
 import msgspec
 
@@ -62,8 +60,23 @@ class Image(msgspec.Struct, frozen=True, kw_only=True):
     seed: str = ""
 
 
+def size_of(image: Image) -> int:
+    """How many bytes `build` makes."""
+    return max(image.size or 0, len(_body(image)))
+
+
 def build(image: Image) -> bytes:
     """The file's bytes; equal for equal images."""
+    data = _body(image)
+    if image.size is not None and image.size > len(data):
+        data += filler(image.seed, image.size - len(data))
+    where = _PE_OFFSET + 24 + 64
+    data[where : where + 4] = struct.pack("<I", checksum(bytes(data)))
+    return bytes(data)
+
+
+def _body(image: Image) -> bytearray:
+    """Headers and sections, the checksum still zero."""
     resource = _resource(image) if image.file_version is not None else b""
     sections = [(b".text", 0x60000020, b"\xc3")]
     if resource:
@@ -71,11 +84,7 @@ def build(image: Image) -> bytes:
     data = bytearray(_headers(image, sections))
     for _, _, content in sections:
         data += content.ljust(_aligned(len(content), _FILE_ALIGNMENT), b"\0")
-    if image.size is not None and image.size > len(data):
-        data += filler(image.seed, image.size - len(data))
-    where = _PE_OFFSET + 24 + 64
-    data[where : where + 4] = struct.pack("<I", checksum(bytes(data)))
-    return bytes(data)
+    return data
 
 
 def filler(seed: str, size: int) -> bytes:
@@ -86,13 +95,9 @@ def filler(seed: str, size: int) -> bytes:
 
 def checksum(data: bytes) -> int:
     """The optional header's CheckSum of a file whose own CheckSum field is zero."""
-    words = array.array("H", data + b"\0" * (len(data) % 2))
-    if sys.byteorder == "big":
-        words.byteswap()
-    total = sum(words)
-    while total >> 16:
-        total = (total & 0xFFFF) + (total >> 16)
-    return total + len(data)
+    # 65536 is 1 modulo 65535: the number that the bytes spell leaves the sum of its words with every carry added again.
+    number = int.from_bytes(data, "little")
+    return (number % 0xFFFF or (0xFFFF if number else 0)) + len(data)
 
 
 def _aligned(size: int, alignment: int) -> int:

@@ -58,7 +58,10 @@ class Key:
 
     def make(self, name: str) -> Key:
         """The subkey, made where it is not there."""
-        return self._subkeys.setdefault(name.upper(), Key(name))
+        key = self._subkeys.get(name.upper())
+        if key is None:
+            key = self._subkeys[name.upper()] = Key(name)
+        return key
 
     def put(self, value: Value) -> None:
         """Sets a value; its place in the order stays."""
