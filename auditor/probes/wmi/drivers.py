@@ -25,7 +25,7 @@ _UNSEEN = ("product_version", "product", "description", "original_name", "link_t
 def drivers(survey: Survey, sheet: Sheet) -> Steps[None]:
     """Every driver; always partial, for no file is read."""
     looked_for: dict[str, dict[str, Any]] = {}
-    for entry in (yield from entries(survey, sheet)):
+    for entry in (yield from entries(survey, sheet, "Win32_SystemDriver")):
         if entry.is_driver:
             row = yield from _driver(survey, sheet, entry)
             if (yield from _place(survey, sheet, row)):

@@ -1,6 +1,6 @@
 """The entries below the Services key, as the sections services, drivers and filters read them, and what the service manager says. Pure.
 
-Two sources are laid together: the registry, which has every entry, and the classes Win32_BaseService is made of, which have the states.
+Two sources are laid together: the registry, which has every entry, and Win32_Service and Win32_SystemDriver, which have the states.
 An account that may not see a service does not find it in the classes, without an error: its state is then unknown.
 """
 
@@ -17,7 +17,6 @@ from auditor.probes.wmi.survey import SERVICES_KEY, Survey
 
 STARTS = {0: "boot", 1: "system", 2: "auto", 3: "demand", 4: "disabled"}
 _COLUMNS = "Name, DisplayName, ServiceType, StartMode, StartName, State, TagId"
-_CLASSES = ("Win32_Service", "Win32_SystemDriver")
 _STATES = {
     "Running": "running", "Stopped": "stopped", "Start Pending": "start_pending", "Stop Pending": "stop_pending",
     "Continue Pending": "continue_pending", "Pause Pending": "pause_pending", "Paused": "paused",
@@ -55,9 +54,12 @@ class Entry(msgspec.Struct, frozen=True):
         return _STATES.get(text_of(self.controlled, "State") or "") if self.controlled else None
 
 
-def entries(survey: Survey, sheet: Sheet) -> Steps[list[Entry]]:
-    """Every entry that can be opened; those that can't are gaps. Raises CollectError where the Services key is denied."""
-    controlled = yield from _controlled(survey)
+def entries(survey: Survey, sheet: Sheet, states: str | None = None) -> Steps[list[Entry]]:
+    """Every entry that can be opened; those that can't are gaps. Raises CollectError where the Services key is denied.
+
+    `states` is the class that has the states, Win32_Service or Win32_SystemDriver; without it none are asked for.
+    """
+    controlled = (yield from _controlled(survey, sheet, states)) if states else {}
     found: list[Entry] = []
     for name in (yield from survey.registry.subkeys(SERVICES_KEY)):
         try:
@@ -72,10 +74,15 @@ def entries(survey: Survey, sheet: Sheet) -> Steps[list[Entry]]:
     return found
 
 
-def _controlled(survey: Survey) -> Steps[dict[str, Instance]]:
-    instances: list[Instance] = []
-    for class_name in _CLASSES:
-        instances += yield from survey.once(f"SELECT {_COLUMNS} FROM {class_name}")  # noqa: S608 (of constants)
+def _controlled(survey: Survey, sheet: Sheet, class_name: str) -> Steps[dict[str, Instance]]:
+    """By name in upper case; where the class is refused, the states are a gap."""
+    try:
+        instances = yield from survey.once(f"SELECT {_COLUMNS} FROM {class_name}")  # noqa: S608 (of constants)
+    except CollectError as error:
+        if error.status == "timed_out":
+            raise
+        sheet.gap("", "state", f"{class_name}: {error.message}")
+        return {}
     return {(text_of(instance, "Name") or "").upper(): instance for instance in instances}
 
 

@@ -44,7 +44,7 @@ def _program(registry: Registry, sheet: Sheet, view: str, key: str, name: str) -
 
 def services(survey: Survey, sheet: Sheet) -> Steps[None]:
     """Every Win32 service but the instances of per-user services."""
-    for entry in (yield from entries(survey, sheet)):
+    for entry in (yield from entries(survey, sheet, "Win32_Service")):
         if entry.is_service:
             yield from _service(survey.registry, sheet, entry)
     yield from note_replaced(survey.registry, sheet, "image_path")

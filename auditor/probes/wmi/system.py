@@ -36,17 +36,21 @@ def system(survey: Survey, sheet: Sheet) -> Steps[None]:
     row["windows_directory"] = yield from survey.windows()
     row["pending_reboot"] = yield from _optional(sheet, "pending_reboot", _pending(survey))
     row |= yield from _zone(survey)
-    yield from _by_classes(survey, row)
+    yield from _by_classes(survey, sheet, row)
 
 
 def _optional(sheet: Sheet, field: str, steps: Steps[Any]) -> Steps[Any]:
+    return (yield from _or_gap(sheet, "system", field, steps))
+
+
+def _or_gap(sheet: Sheet, record: str, field: str, steps: Steps[Any]) -> Steps[Any]:
     """What the steps give; where the host refuses them, null and a gap."""
     try:
         return (yield from steps)
     except CollectError as error:
         if error.status == "timed_out":
             raise
-        sheet.gap("system", field, error.message)
+        sheet.gap(record, field, error.message)
         return None
 
 
@@ -146,9 +150,10 @@ def _signed(number: int | None) -> int | None:
     return number - (1 << 32) if number is not None and number >= 1 << 31 else number
 
 
-def _by_classes(survey: Survey, row: dict[str, Any]) -> Steps[None]:
+def _by_classes(survey: Survey, sheet: Sheet, row: dict[str, Any]) -> Steps[None]:
     """What only the classes tell. The host's clock is in the row as it was when the host was first asked."""
-    found, computer = (yield from survey.operating_system()), (yield from survey.computer())
+    found = yield from survey.operating_system()
+    computer = (yield from _optional(sheet, "manufacturer", survey.computer())) or {}
     row["caption"] = trimmed(found, "Caption") or row["caption"]
     row["boot_time"] = time_of(found, "LastBootUpTime")
     row["manufacturer"], row["model"] = trimmed(computer, "Manufacturer"), trimmed(computer, "Model")
@@ -162,15 +167,17 @@ def network(survey: Survey, sheet: Sheet) -> Steps[None]:
     """One row."""
     tcpip, registry = rf"{SERVICES_KEY}\Tcpip\Parameters", survey.registry
     host = (yield from registry.text(tcpip, "NV Hostname")) or (yield from registry.text(tcpip, "Hostname"))
-    computer = yield from survey.computer()
+    active = yield from registry.text(rf"{CONTROL_KEY}\ComputerName\ActiveComputerName", "ComputerName")
+    computer = (yield from _or_gap(sheet, "network", "domain", survey.computer())) or {}
+    adapters = (yield from _or_gap(sheet, "network", "adapters", survey.once(_ADAPTERS))) or []
     sheet.row(
-        computer_name=text_of(computer, "Name"),
+        computer_name=text_of(computer, "Name") or active,
         host_name=text_of(computer, "DNSHostName") or host,
         domain=text_of(computer, "Domain"),
         part_of_domain=truth_of(computer, "PartOfDomain"),
         dns_suffixes=(yield from _suffixes(survey, tcpip)),
         optional_names=(yield from registry.items(rf"{SERVICES_KEY}\LanmanServer\Parameters", "OptionalNames")),
-        adapters=[_adapter(found) for found in (yield from survey.once(_ADAPTERS))],
+        adapters=[_adapter(found) for found in adapters],
         time_server=(yield from registry.text(rf"{SERVICES_KEY}\W32Time\Parameters", "NtpServer")),
     )
 
