@@ -23,7 +23,7 @@ else:
     from backports import zstd
 
 SHORTEST_CHAIN = 24
-LONGEST_CHAIN = 72
+LONGEST_CHAIN = 120
 CHECK_BYTES = 8
 LEVEL = 9
 _WORTH = 2
