@@ -51,6 +51,13 @@ class _Plan:
         self.editions = tuple((sign, _compiled(sign.when, setting)) for sign in signature.editions)
         self.active = _compiled(signature.active, setting)
         self.telling = telling_sections(signature)
+        self.kept = tuple(
+            dict.fromkeys(
+                [("key", source.key) for signs in signature.installed for source in signs.registry]
+                + [("file", source.path) for signs in signature.installed for source in signs.files]
+            )
+        )
+        """Registry keys and files among its signs."""
 
 
 def _compiled(condition: Condition | None, setting: Setting) -> Test | None:
@@ -83,7 +90,7 @@ class Detector:
         doubts: dict[tuple[str, str], tuple[str, ...]] = {}
         hits = self._index.hits(facts)
         for number, plan in enumerate(self._plans):
-            unseen = _undecided(facts, plan.telling)
+            unseen = _undecided(facts, plan)
             if number not in hits and not unseen:
                 continue
             presence = _presence(plan, hits.get(number, {}), binding)
@@ -119,14 +126,21 @@ def sections_of(signs: Signs) -> Iterable[str]:
     return [section for section, there in named.items() if there]
 
 
-def _undecided(facts: HostFacts, telling: tuple[str, ...]) -> tuple[str, ...]:
-    reasons = []
-    for section in telling:
+def _undecided(facts: HostFacts, plan: _Plan) -> tuple[str, ...]:
+    reasons: list[str] = []
+    for section in plan.telling:
         unseen = facts.unseen(section)
-        if unseen is None:
+        if unseen is not None:
+            reasons.append(unseen)
+        elif section != "security" or not (unasked := _unasked(facts, plan.kept)):
             return ()
-        reasons.append(unseen)
+        else:
+            reasons += unasked
     return tuple(reasons)
+
+
+def _unasked(facts: HostFacts, kept: Sequence[tuple[str, str]]) -> tuple[str, ...]:
+    return tuple(reason for kind, name in kept for reason in facts.unasked(kind, name)) if facts.asked is not None else ()
 
 
 def _presence(plan: _Plan, hits: Mapping[int, Mapping[tuple[Evidence, bool], None]], binding: Binding) -> _Presence:

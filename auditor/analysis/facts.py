@@ -14,8 +14,9 @@ from collections.abc import Iterable, Mapping
 from functools import cached_property
 from typing import Any
 
+from auditor.analysis.asked import AskedIndex, asked_index
 from auditor.analysis.generation import build_bounds, generation
-from auditor.analysis.registry import SecurityIndex
+from auditor.analysis.registry import SecurityIndex, file_test, may_hold
 from auditor.model.finding import Evidence, Product
 from auditor.model.host import DriverRecord, FilterRecord, Gap, Section, ServiceRecord, Snapshot, SystemRecord
 from auditor.model.signature import Signature
@@ -71,6 +72,23 @@ class HostFacts:
                 return f"{self.name}: {section}: {record}: {field}: {gap.reason}"
         return f"{self.name}: {section}: {record}: {field}: not known"
 
+    def unasked(self, kind: str, name: str) -> tuple[str, ...]:
+        """Why nothing about a registry key or a file (`kind` key, file) says that it is absent: it was not asked for."""
+        if self.asked is None or not self.section("security").usable or getattr(self.asked, kind)(name):
+            return ()
+        return (f"{self.name}: security: {name}: was not asked for when the host was collected: collect it again",)
+
+    def lost_key(self, key: str) -> tuple[str, ...]:
+        """Why values of a key may be there though none was read: the key, or one above it, was refused."""
+        refused = (gap for gap in self.lost("security") if may_hold(gap.record, key))
+        return tuple(f"{self.name}: security: {gap.record}: {gap.reason}" for gap in refused)
+
+    def lost_file(self, path: str) -> tuple[str, ...]:
+        """Why a file may be there though nothing of it was read."""
+        fits = file_test(path)
+        refused = (gap for gap in self.lost("security") if gap.record.casefold() == path.casefold() or fits(gap.record.casefold()))
+        return tuple(f"{self.name}: security: {gap.record}: {gap.reason}" for gap in refused)
+
     def evidence(self, section: str, record: str, field: str = "", value: object = "", about: str = "") -> Evidence:
         """A pointer to a record of this host."""
         return Evidence(host=self.name, section=section, record=record, field=field, value=_text(value), about=about)
@@ -108,6 +126,31 @@ class HostFacts:
     def unread_tasks(self) -> tuple[Fault, ...]:
         """What of the tasks section can't be read."""
         return unreadable_tasks(self.snapshot)
+
+    @cached_property
+    def unsure_remnants(self) -> Mapping[str, tuple[str, ...]]:
+        """Signature id to what is missing, for products that were not found and whose leftovers may be there unseen."""
+        found = {product.id for product in self.products}
+        doubts = ((id_, self._unseen_leftovers(signature)) for id_, signature in self.signatures.items() if id_ not in found)
+        return {id_: reasons for id_, reasons in doubts if reasons}
+
+    def _unseen_leftovers(self, signature: Signature) -> tuple[str, ...]:
+        """What of the signs that outlive an uninstallation was not seen."""
+        reasons: dict[str, None] = {}
+        for signs in signature.remnant:
+            sections = [name for name in ("programs", "services", "drivers") if getattr(signs, name)]
+            sections += ["security"] if signs.registry or signs.files else []
+            reasons |= dict.fromkeys(unseen for name in sections if (unseen := self.unseen(name)) is not None)
+            for source in signs.registry:
+                reasons |= dict.fromkeys((*self.lost_key(source.key), *self.unasked("key", source.key)))
+            for file in signs.files:
+                reasons |= dict.fromkeys((*self.lost_file(file.path), *self.unasked("file", file.path)))
+        return tuple(reasons)
+
+    @cached_property
+    def asked(self) -> AskedIndex | None:
+        """What was asked for by name; None where everything was."""
+        return asked_index(self.snapshot.asked) if self.snapshot.asked is not None else None
 
     @cached_property
     def security(self) -> SecurityIndex:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from auditor.model.host import SecurityRecord
 from auditor.model.pattern import compile_pattern, is_glob
@@ -27,6 +27,24 @@ def file_tail(path: str) -> str:
     elif len(text) > 1 and text[1] == ":":
         return text
     return "\\" + text.strip("\\")
+
+
+def file_test(path: str) -> Callable[[str], bool]:
+    """A test for case-folded file paths: whether they end in what follows the folder variable of `path`; globs allowed."""
+    tail = file_tail(path)
+    return compile_pattern("*" + tail if tail.startswith("\\") else tail)
+
+
+def may_hold(refused: str, wanted: str) -> bool:
+    """Whether a key that was refused is the key wanted, or one above it."""
+    key, levels = normal_key(wanted), normal_key(refused).split("\\")
+    depth = key.count("\\") + 1
+    return compile_pattern(key)("\\".join(levels[:depth])) if len(levels) >= depth else _fits_head(levels, key)
+
+
+def _fits_head(levels: list[str], key: str) -> bool:
+    """Whether a shorter path is the beginning of a key; a level of the key may be a glob."""
+    return all(compile_pattern(part)(level) for part, level in zip(key.split("\\"), levels, strict=False))
 
 
 class SecurityIndex:
@@ -60,8 +78,7 @@ class SecurityIndex:
 
     def files(self, path: str) -> list[SecurityRecord]:
         """Records of a file whose path ends in what follows the folder variable of `path`; globs allowed."""
-        tail = file_tail(path)
-        fits = compile_pattern("*" + tail if tail.startswith("\\") else tail)
+        fits = file_test(path)
         return [record for name, record in self._files if fits(name)]
 
     def _matching(self, wanted: str) -> Iterator[str]:

@@ -28,7 +28,7 @@ def compile_event(selector: EventSelector, setting: Setting) -> Test:
         found = [reading for reading in facts.sections.events.readings if fits(reading) and moment(reading.time) >= start]
         if len(found) >= selector.at_least:
             return Outcome(True, tuple(facts.evidence("events", f"{r.log}/{r.record}", "id", f"{r.source} {r.id} {r.time}") for r in found))
-        return undecided(facts, "events", _short_logs(facts, selector.log, start))
+        return undecided(facts, "events", [*_short_logs(facts, selector.log, start), *_unasked(facts, selector)])
 
     return test
 
@@ -54,6 +54,15 @@ def _fits(selector: EventSelector) -> Callable[[Any], bool]:
         )
 
     return fits
+
+
+def _unasked(facts: HostFacts, selector: EventSelector) -> list[str]:
+    if facts.asked is None or not facts.sections.events.usable or facts.asked.events(selector.id, selector.log, selector.source):
+        return []
+    ids = ", ".join(map(str, selector.id))
+    return [
+        f"{facts.name}: events: {selector.source or 'any source'} {ids}: was not asked for when the host was collected: collect it again"
+    ]
 
 
 def _short_logs(facts: HostFacts, log: str | None, start: int) -> list[str]:

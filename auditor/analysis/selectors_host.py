@@ -9,7 +9,7 @@ from auditor.analysis.binding import Binding, Setting, Test
 from auditor.analysis.facts import HostFacts, driver_names, security_key
 from auditor.analysis.matching import ITSELF, FieldTest, choose, named, seconds, text_is, undecided, value_in, value_is, version_in
 from auditor.analysis.outcome import FALSE, TRUE, Outcome, conjoin, negate, unknown
-from auditor.analysis.registry import file_tail, normal_key
+from auditor.analysis.registry import file_test, may_hold
 from auditor.model.pattern import compile_pattern
 from auditor.model.selector import (
     DefenderSelector,
@@ -211,23 +211,20 @@ def compile_setting(selector: SettingSelector, setting: Setting) -> Test:
     compares = bool(selector.equals) or any(v is not None for v in (selector.pattern, selector.at_least, selector.at_most))
     as_key = not selector.value and not compares
     tests: tuple[FieldTest, ...] = (("data", _data_test(selector)),) if compares else ()
-    key = normal_key(selector.key)
-    depth = key.count("\\") + 1
-    fits = compile_pattern(key)
 
     def test(binding: Binding) -> Outcome:
         facts = binding.hosts[role]
         records = facts.security.below(selector.key) if as_key else facts.security.values(selector.key, selector.value)
-        outcome = choose(facts, "security", records, tests, security_key, lambda r: _could_hold(fits, depth, r))
+        outcome = choose(facts, "security", records, tests, security_key, lambda r: may_hold(r, selector.key))
+        outcome = _or_unasked(outcome, facts.unasked("key", selector.key)) if outcome.value is not True else outcome
         return negate(outcome) if selector.present is False else outcome
 
     return test
 
 
-def _could_hold(fits: Callable[[str], bool], depth: int, record: str) -> bool:
-    """Whether a key that was refused is the key meant, or one above it."""
-    levels = normal_key(record).split("\\")
-    return fits("\\".join(levels[:depth])) if len(levels) >= depth else True
+def _or_unasked(outcome: Outcome, unasked: tuple[str, ...]) -> Outcome:
+    """What was not found and was not asked for is unknown."""
+    return Outcome(None, missing=(*outcome.missing, *unasked)) if unasked else outcome
 
 
 def _data_test(selector: SettingSelector) -> Callable[[Any], bool | None]:
@@ -257,12 +254,13 @@ def compile_file(selector: FileSelector, setting: Setting) -> Test:
     if selector.modified_from is not None or selector.modified_to is not None:
         tests.append(_modified(selector.modified_from, selector.modified_to))
     fixed = tuple(tests)
-    tail = file_tail(selector.path)
-    fits = compile_pattern("*" + tail if tail.startswith("\\") else tail)
+    fits, whole = file_test(selector.path), selector.path.casefold()
 
     def test(binding: Binding) -> Outcome:
         facts = binding.hosts[role]
-        outcome = choose(facts, "security", facts.security.files(selector.path), fixed, security_key, lambda r: fits(r.casefold()))
+        records = facts.security.files(selector.path)
+        outcome = choose(facts, "security", records, fixed, security_key, lambda r: r.casefold() == whole or fits(r.casefold()))
+        outcome = _or_unasked(outcome, facts.unasked("file", selector.path)) if outcome.value is not True else outcome
         return negate(outcome) if selector.present is False else outcome
 
     return test

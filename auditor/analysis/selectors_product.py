@@ -75,6 +75,8 @@ def compile_matches(selector: ProductSelector) -> Callable[[HostFacts], Matches]
             elif verdict is None:
                 open_.append((product, tuple(m for field in fields for m in facts.doubts_of(product.id, field))))
         unsure = {id_: reasons for id_, reasons in facts.unsure.items() if identity(facts, id_)}
+        if selector.remnant:
+            unsure |= {id_: reasons for id_, reasons in facts.unsure_remnants.items() if id_ not in unsure and identity(facts, id_)}
         return Matches(sure, open_, unsure)
 
     return match

@@ -62,8 +62,8 @@ def _single(selector: object, signatures: Sequence[Signature]) -> Gate:
 
 def _product(selector: ProductSelector, signatures: Sequence[Signature]) -> Gate:
     """Ids of the signatures that a selector can mean."""
-    if selector.id is None and selector.kind is None and selector.vendor is None:
-        return None
+    if (selector.id is None and selector.kind is None and selector.vendor is None) or selector.remnant:
+        return None  # leftovers that were not seen are told for products that show no other token
     by_id = compile_pattern(selector.id) if selector.id else lambda _: True
     by_vendor = compile_pattern(selector.vendor) if selector.vendor else lambda _: True
     meant = (s for s in signatures if by_id(s.id.casefold()) and by_vendor(s.vendor.casefold()) and selector.kind in (None, s.kind))

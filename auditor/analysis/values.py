@@ -27,6 +27,15 @@ class Value(NamedTuple):
     missing: tuple[str, ...] = ()
 
 
+def _hidden(facts: HostFacts, source: ValueSource) -> tuple[str, ...]:
+    """Why a value that was not found may stand there all the same: it was refused, or not asked for."""
+    if source.registry is not None:
+        return (*facts.lost_key(source.registry.key), *facts.unasked("key", source.registry.key))
+    if source.file is not None:
+        return (*facts.lost_file(source.file.path), *facts.unasked("file", source.file.path))
+    return ()
+
+
 class _Reading(NamedTuple):
     """A raw text in a record; None where the record is there and the text is not known."""
 
@@ -43,7 +52,9 @@ def read_value(facts: HostFacts, sources: tuple[ValueSource, ...], about: str) -
         section = section_of(source)
         if (unseen := facts.unseen(section)) is not None:
             missing.append(unseen)
-        for reading in _readings(facts, source):
+        readings = list(_readings(facts, source))
+        missing += () if readings else _hidden(facts, source)
+        for reading in readings:
             if reading.text is None:
                 missing.append(facts.why(reading.section, reading.record, reading.field))
             elif (text := DECODERS[source.decode](reading.text)) is not None:

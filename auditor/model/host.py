@@ -79,6 +79,7 @@ __all__ = [
     "NetworkRecord",
     "Nothing",
     "ProgramRecord",
+    "Question",
     "R",
     "ReplicationRecord",
     "RoleRecord",
@@ -178,8 +179,6 @@ class Section(msgspec.Struct, Generic[R, M], frozen=True, kw_only=True):
     records: tuple[R, ...] = ()
     readings: tuple[M, ...] = ()
     gaps: tuple[Gap, ...] = ()
-    asked: str = ""
-    """Digest of what was asked, where that is a list (registry keys, files): only equal questions make what is missing comparable."""
 
     @property
     def seen(self) -> bool:
@@ -231,6 +230,17 @@ class Clock(msgspec.Struct, frozen=True, kw_only=True):
     """Host's UTC minus collector's UTC; None where the host's time is not known."""
 
 
+class Question(msgspec.Struct, frozen=True, kw_only=True):
+    """What a host was asked for by name: whatever is named nowhere here was not looked for, so that its absence says nothing."""
+
+    security_keys: tuple[str, ...] = ()
+    """Registry key globs below HKLM, whose values were asked for."""
+    security_files: tuple[str, ...] = ()
+    """File globs."""
+    events: tuple[str, ...] = ()
+    """`LOG/PROVIDER=IDS`, ids separated by commas, `*` for all."""
+
+
 class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     """All sections of one host at one time."""
 
@@ -248,6 +258,8 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     sections: Sections = Sections()
     certificate_checked: bool | None = None
     """False where the certificate check was switched off on purpose; None where there is no certificate."""
+    asked: Question | None = None
+    """What was asked for by name; None where everything was (hand-made hosts, exports)."""
 
 
 class HostResult(msgspec.Struct, frozen=True, kw_only=True):

@@ -12,7 +12,7 @@ from auditor.model.finding import Report
 from auditor.model.host import HostResult, Snapshot, Target
 from auditor.store.blobs import Blob, decoded, seal, unpack
 from auditor.store.chains import read_readings, snapshot_seal
-from auditor.store.sections import Facts, Moving, join
+from auditor.store.sections import Facts, Moving, blobs_of, join
 from auditor.store.shapes import COLLECTING, PARTS, Rest, StoredHost, StoredRun
 from auditor.store.tables import BLOB, PART, RESULT, RUN, SNAPSHOT
 from auditor.store.writing import CHUNK, result_seal
@@ -98,7 +98,7 @@ def _snapshot(connection: Connection, chosen: ColumnElement[bool]) -> Snapshot |
         moving = decoded(read_readings(connection, row.number), Moving)
     except StoreError:
         moving = None
-    records = _blobs(connection, sorted({section.records for section in facts.sections.values()}))
+    records = _blobs(connection, blobs_of(facts))
     return join(row.host, row.collected_at, facts, moving, records)
 
 

@@ -6,13 +6,14 @@ moves by itself (times, readings, clock) lies apart. A damaged piece makes its s
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 from typing import Any, get_args
 
 import msgspec
 
 from auditor.model.errors import StoreError
-from auditor.model.host import Clock, Gap, LogCoverage, Nothing, Section, Sections, Snapshot, Status
+from auditor.model.host import Clock, Gap, LogCoverage, Nothing, Question, Section, Sections, Snapshot, Status
 from auditor.store.blobs import Blob, pack, unpack
 
 
@@ -35,6 +36,8 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     transport: str
     certificate_checked: bool | None
     sections: dict[str, SectionFacts]
+    asked: str | msgspec.UnsetType | None = msgspec.UNSET
+    """Digest of the blob of what was asked for by name; null where everything was. Left out by stores that did not keep it: not known."""
 
 
 class SectionMoving(msgspec.Struct, frozen=True, kw_only=True):
@@ -60,6 +63,7 @@ class Pieces(msgspec.Struct, frozen=True, kw_only=True):
     moving: bytes
     """A `Moving` as JSON."""
     records: tuple[Blob, ...]
+    """Those of the sections, and that of the question."""
 
 
 def split(snapshot: Snapshot) -> Pieces:
@@ -75,12 +79,16 @@ def split(snapshot: Snapshot) -> Pieces:
         )
         readings = msgspec.Raw(msgspec.json.encode(section.readings))
         moving[name] = SectionMoving(started_at=section.started_at, seconds=section.seconds, readings=readings)
+    question = pack(snapshot.asked) if snapshot.asked is not None else None
+    if question is not None:
+        records[question.digest] = question
     stays = Facts(
         schema_version=snapshot.schema_version,
         collector=snapshot.collector,
         transport=snapshot.transport,
         certificate_checked=snapshot.certificate_checked,
         sections=facts,
+        asked=question.digest if question is not None else None,
     )
     moves = Moving(clock=snapshot.clock, log_coverage=snapshot.log_coverage, sections=moving)
     return Pieces(facts=pack(stays), moving=msgspec.json.encode(moves, order="deterministic"), records=tuple(records.values()))
@@ -104,7 +112,28 @@ def join(host: str, collected_at: str, facts: Facts, moving: Moving | None, reco
         log_coverage=moving.log_coverage if moving else (),
         sections=Sections(**sections),
         certificate_checked=facts.certificate_checked,
+        asked=None if facts.asked is None else _question(records.get(facts.asked) if isinstance(facts.asked, str) else None),
     )
+
+
+def blobs_of(facts: Facts) -> list[str]:
+    """Digests of the blobs that `join` needs, sorted."""
+    question = {facts.asked} if isinstance(facts.asked, str) else set()
+    return sorted({section.records for section in facts.sections.values()} | question)
+
+
+def _question(blob: Blob | None) -> Question:
+    """What was asked. Where that was not kept, or is damaged, nothing counts as asked for, so that no absence is taken for knowledge."""
+    try:
+        return _unpacked_question(blob) if blob is not None else Question()
+    except StoreError:
+        return Question()
+
+
+@functools.lru_cache(maxsize=16)
+def _unpacked_question(blob: Blob) -> Question:
+    """Hosts of one run were asked the same: one value for all of them."""
+    return unpack(blob, Question)
 
 
 def _asked(sections: Sections) -> dict[str, Section[Any, Any]]:
