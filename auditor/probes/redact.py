@@ -92,7 +92,13 @@ def _job_spans(raw: bytearray) -> list[tuple[int, int]]:
 
 
 def _replace(text: str, by: Callable[[int, int], str]) -> str:
-    spans = sorted(_spans(text))
+    lowered = text.lower()
+    for word in _QUICK:
+        if word in lowered:
+            break
+    else:
+        return text
+    spans = sorted(_spans(text, lowered))
     if not spans:
         return text
     parts: list[str] = []
@@ -113,13 +119,7 @@ def _merged(spans: list[tuple[int, int]]) -> list[tuple[int, int]]:
     return merged
 
 
-def _spans(text: str) -> Iterator[tuple[int, int]]:
-    lowered = text.lower()
-    for word in _QUICK:
-        if word in lowered:
-            break
-    else:
-        return
+def _spans(text: str, lowered: str) -> Iterator[tuple[int, int]]:
     for shape in SHAPES:
         if any(needle in lowered for needle in shape.needles):
             for match in shape.pattern.finditer(text):

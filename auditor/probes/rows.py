@@ -127,22 +127,33 @@ class _Reader:
 
     def take(self, row: Mapping[str, Any]) -> None:
         label = self._label(row)
-        identity = tuple(_plain(row.get(name)) for name in self._plan.keys)
+        identity = tuple(_plain(row.get(name)).casefold() for name in self._plan.keys)
         if identity and identity in self._seen:
             self._gaps.add(label, "", "stated twice: the first statement is kept")
             return
-        record = self._struct(self._plan.record, row, label)
-        reading = self._struct(self._plan.reading, row, label)
-        if record is None and (self._plan.record is not None or reading is None):
+        clean = self._cleaned(row, label)
+        record = self._struct(self._plan.record, clean, label)
+        reading = self._struct(self._plan.reading, clean, label) if record is not None or self._plan.record is None else None
+        if record is None and reading is None:
             return
         if problem := self._time_problem(reading):
             self._gaps.add(label, "time", problem)
             return
         self._seen.add(identity)
         self._keep(record, reading)
-        for name in row:
+
+    def _cleaned(self, row: Mapping[str, Any], label: str) -> dict[str, Any]:
+        """The known fields that say something, without secrets; what is too large or not known becomes a gap."""
+        clean: dict[str, Any] = {}
+        for name, value in row.items():
             if name not in self._known:
-                self._gaps.add(label, name, "a field that this section does not have: left out")
+                self._gaps.add(label, name, "a field that this section does not have: ignored")
+            elif value is not None:
+                if problem := _oversize(value):
+                    self._gaps.add(label, name, problem)
+                else:
+                    clean[name] = self._clean(value, row, name)
+        return clean
 
     def _keep(self, record: msgspec.Struct | None, reading: msgspec.Struct | None) -> None:
         if record is not None:
@@ -154,32 +165,33 @@ class _Reader:
         names = [_plain(row.get(name)) for name in self._plan.keys[-1:] or ("source", "time")]
         return self._section if self._plan.keys == ("",) else " ".join(name for name in names if name)
 
-    def _struct(self, kind: type[msgspec.Struct] | None, row: Mapping[str, Any], label: str) -> msgspec.Struct | None:
+    def _struct(self, kind: type[msgspec.Struct] | None, clean: dict[str, Any], label: str) -> msgspec.Struct | None:
         """The row as `kind`; None, with a gap, where a field is missing without which it says nothing."""
         if kind is None:
             return None
-        values: dict[str, Any] = {}
+        values = {name: clean[name] for name in self._types[kind] if name in clean}
+        try:
+            return msgspec.convert(values, kind)
+        except (msgspec.ValidationError, RecursionError, OverflowError):
+            return self._struct_by_field(kind, values, clean, label)
+
+    def _struct_by_field(
+        self, kind: type[msgspec.Struct], values: dict[str, Any], clean: dict[str, Any], label: str
+    ) -> msgspec.Struct | None:
+        """The fields that are what they should be; the others become gaps, and are not tried again for the reading."""
         for name, (wanted, required) in self._types[kind].items():
-            given = row.get(name)
-            value, problem = (None, "") if given is None else self._value(given, wanted, row, name)
-            if problem and not (kind is self._plan.reading and self._plan.record is not None and name in self._types[self._plan.record]):
-                self._gaps.add(label, name, problem)
-            if value is not None:
-                values[name] = value
-            elif required:
+            if name in values:
+                try:
+                    values[name] = msgspec.convert(values[name], wanted)
+                    continue
+                except (msgspec.ValidationError, RecursionError, OverflowError) as error:
+                    del values[name]
+                    clean.pop(name, None)
+                    self._gaps.add(label, name, f"not what it should be: {error}")
+            if required:
                 self._gaps.add(label, name, "missing or unreadable, so that the row says nothing: left out")
                 return None
         return kind(**values)
-
-    def _value(self, given: Any, wanted: Any, row: Mapping[str, Any], name: str) -> tuple[Any, str]:
-        """The value in its type, or None and what is wrong with it."""
-        problem = _oversize(given)
-        if problem:
-            return None, problem
-        try:
-            return msgspec.convert(self._clean(given, row, name), wanted), ""
-        except (msgspec.ValidationError, RecursionError, OverflowError) as error:
-            return None, f"not what it should be: {error}"
 
     def _clean(self, value: Any, row: Mapping[str, Any], name: str) -> Any:
         """Texts without their secrets; what a value's name or a file's format says about it is used."""
@@ -241,7 +253,7 @@ def _says_more(reading: msgspec.Struct, record: msgspec.Struct) -> bool:
 
 
 def _plain(value: Any) -> str:
-    return value[:_NAMES].casefold() if isinstance(value, str) else ""
+    return value[:_NAMES] if isinstance(value, str) else ""
 
 
 def parse_time(text: Any) -> datetime | None:

@@ -35,13 +35,12 @@ class Server:
         self.folder = folder
         self.machine = machine
         self._bin = bin_folder
-        offset = machine.dial.zone.bias_at(machine.dial.zone.to_local(machine.dial.now))
         self.environment = {
             **engine.WINE_RUNTIME,
             "WINEPREFIX": str(folder),
             "PSENGINE_PREFIX": str(folder),
             "PSENGINE_WMI": _outside(folder / "wmi.json"),
-            "TZ": f"Etc/GMT{offset // 60:+d}" if offset else "UTC",
+            "TZ": _posix_zone(machine),
         }
 
     def probe(self, script: str, seconds: float = 60) -> Answer:
@@ -127,6 +126,21 @@ def _unlink(folder: Path, path: str) -> None:
         place = found[0]
     if place.is_file():
         place.unlink()
+
+
+def _posix_zone(machine: Machine) -> str:
+    """The host's zone as TZ takes it: `STD-1:00DST,M3.5.0/2:00,M10.5.0/3:00`."""
+    zone = machine.facts.zone
+    standard = f"STD{_hours(zone.bias)}"
+    changes = []
+    for rule in (zone.daylight_start, zone.standard_start):
+        _, month, weekday, week, hour, minute, _, _ = struct.unpack("<8H", bytes.fromhex(rule) or bytes(16))
+        changes.append(f"M{month}.{week}.{weekday}/{hour}:{minute:02}" if month else "")
+    return f"{standard}DST{_hours(zone.bias + zone.daylight_bias)},{','.join(changes)}" if all(changes) else standard
+
+
+def _hours(minutes: int) -> str:
+    return f"{'-' if minutes < 0 else ''}{abs(minutes) // 60}:{abs(minutes) % 60:02}"
 
 
 def _zone_rules(machine: Machine) -> str:

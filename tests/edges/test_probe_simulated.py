@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -24,7 +25,8 @@ from tests.edges import engine, simulated
 
 pytestmark = pytest.mark.engine
 
-HOSTS = ("srv-a", "quiet-19")
+HOSTS = tuple(os.environ.get("AUDITOR_SIMULATED_HOSTS", "srv-a de-1").split())
+"""Hosts of the incident fleet: one of 2003, one of 2016 in German; others on demand."""
 REQUEST = ProbeRequest(
     section_deadline_seconds=10,
     host_deadline_seconds=50,
