@@ -8,7 +8,6 @@ Rules of this file:
 
 from __future__ import annotations
 
-import hashlib
 import math
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
@@ -65,7 +64,7 @@ def decode_answer(answer: Answer, request: ProbeRequest, *, now: datetime | None
         if arrived is None:
             sections[name] = _absent(name, answer, timed_out)
             continue
-        sections[name] = _section(name, arrived, answer, latest, _asked(name, request))
+        sections[name] = _section(name, arrived, answer, latest)
         coverage += [_coverage(item) for item in arrived.coverage[:_MOST_LOGS]]
     if "memory" in sections and "events" in sections:
         sections["memory"] = _with_checks(sections["memory"], sections["events"].readings)
@@ -87,19 +86,11 @@ def _absent(name: str, answer: Answer, timed_out: bool) -> Section[Any, Any]:
     return Section(status="failed", reason="the host's answer ended before this section")
 
 
-def _section(name: str, arrived: SectionAnswer, answer: Answer, latest: datetime | None, asked: str) -> Section[Any, Any]:
+def _section(name: str, arrived: SectionAnswer, answer: Answer, latest: datetime | None) -> Section[Any, Any]:
     read = read_rows(name, arrived.rows, arrived.gaps, latest)
     status, reason = _status(name, arrived, answer, len(read.gaps))
     seconds = arrived.seconds if math.isfinite(arrived.seconds) and 0 <= arrived.seconds < 1e6 else None
-    return Section(status=status, reason=reason, seconds=seconds, records=read.records, readings=read.readings, gaps=read.gaps, asked=asked)
-
-
-def _asked(name: str, request: ProbeRequest) -> str:
-    """Digest of the question, for the section that answers to a list of keys and files."""
-    if name != "security":
-        return ""
-    wanted = (sorted(map(str.casefold, request.security_keys)), sorted(map(str.casefold, request.security_files)))
-    return hashlib.sha256(msgspec.json.encode(wanted)).hexdigest()[:16]
+    return Section(status=status, reason=reason, seconds=seconds, records=read.records, readings=read.readings, gaps=read.gaps)
 
 
 def _status(name: str, arrived: SectionAnswer, answer: Answer, gaps: int) -> tuple[Status, str]:

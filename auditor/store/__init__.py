@@ -6,7 +6,8 @@ SQLite in one file by default, another database by its URL. Open it with `open_s
 from __future__ import annotations
 
 from auditor.store.opening import default_path, open_store
+from auditor.store.past import StoredState
 from auditor.store.shapes import StoredHost, StoredRun
 from auditor.store.store import Store
 
-__all__ = ["Store", "StoredHost", "StoredRun", "default_path", "open_store"]
+__all__ = ["Store", "StoredHost", "StoredRun", "StoredState", "default_path", "open_store"]

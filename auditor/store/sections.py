@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Mapping
+from datetime import date, timedelta
 from typing import Any, get_args
 
 import msgspec
@@ -16,8 +17,13 @@ from auditor.model.errors import StoreError
 from auditor.model.host import Clock, Gap, LogCoverage, Nothing, Question, Section, Sections, Snapshot, Status
 from auditor.store.blobs import Blob, pack, unpack
 
+_DAYS = {-1: b'"\x01', 0: b'"\x02', 1: b'"\x03'}
+"""How the day before, of and after the collection are written at the start of a text. JSON never holds these bytes by itself."""
+_KEPT_AS_THEY_ARE = "events"
+"""A record of the log stays the same while days pass; what else moves is mostly the same at the same time of day."""
 
-class SectionFacts(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+
+class SectionFacts(msgspec.Struct, frozen=True, kw_only=True):
     """What stays of a section."""
 
     status: Status
@@ -25,7 +31,6 @@ class SectionFacts(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     records: str
     """Digest of the records' blob."""
     gaps: tuple[Gap, ...]
-    asked: str = ""
 
 
 class Facts(msgspec.Struct, frozen=True, kw_only=True):
@@ -74,10 +79,8 @@ def split(snapshot: Snapshot) -> Pieces:
     for name, section in _asked(snapshot.sections).items():
         blob = pack(section.records)
         records[blob.digest] = blob
-        facts[name] = SectionFacts(
-            status=section.status, reason=section.reason, records=blob.digest, gaps=section.gaps, asked=section.asked
-        )
-        readings = msgspec.Raw(msgspec.json.encode(section.readings))
+        facts[name] = SectionFacts(status=section.status, reason=section.reason, records=blob.digest, gaps=section.gaps)
+        readings = msgspec.Raw(_by_day(name, msgspec.json.encode(section.readings), snapshot.collected_at))
         moving[name] = SectionMoving(started_at=section.started_at, seconds=section.seconds, readings=readings)
     question = pack(snapshot.asked) if snapshot.asked is not None else None
     if question is not None:
@@ -101,6 +104,8 @@ def join(host: str, collected_at: str, facts: Facts, moving: Moving | None, reco
         record_type, reading_type = _types(name)
         moves = moving.sections.get(name) if moving else None
         section = _section(stays, record_type, records.get(stays.records))
+        if moves is not None:
+            moves = msgspec.structs.replace(moves, readings=msgspec.Raw(_by_date(bytes(moves.readings), collected_at)))
         sections[name] = _with_readings(section, record_type, reading_type, moves)
     return Snapshot(
         schema_version=facts.schema_version,
@@ -136,6 +141,54 @@ def _unpacked_question(blob: Blob) -> Question:
     return unpack(blob, Question)
 
 
+def join_facts(host: str, collected_at: str, facts: Facts, records: Mapping[str, Any]) -> Snapshot:
+    """The snapshot without what moves by itself, for comparing. `records`: decoded, by digest; where one is lost its section fails."""
+    sections: dict[str, Any] = {}
+    for name, stays in facts.sections.items():
+        found = records.get(stays.records)
+        if found is None:
+            sections[name] = Section(status="failed", reason="unreadable in the store", gaps=stays.gaps)
+        else:
+            sections[name] = Section(status=stays.status, reason=stays.reason, records=found, gaps=stays.gaps)
+    return Snapshot(
+        schema_version=facts.schema_version,
+        host=host,
+        collected_at=collected_at,
+        collector=facts.collector,
+        transport=facts.transport,
+        sections=Sections(**sections),
+        certificate_checked=facts.certificate_checked,
+        asked=None if facts.asked is None else records.get(facts.asked, Question()) if isinstance(facts.asked, str) else Question(),
+    )
+
+
+def record_type(name: str) -> Any:
+    """Type of a section's records."""
+    return _types(name)[0]
+
+
+def _by_day(name: str, readings: bytes, collected_at: str) -> bytes:
+    """Readings with the days around the collection as such, so that what happens each day gives the same bytes each day."""
+    for number, day in _days_around(collected_at) if name != _KEPT_AS_THEY_ARE else ():
+        readings = readings.replace(b'"' + day, _DAYS[number])
+    return readings
+
+
+def _by_date(readings: bytes, collected_at: str) -> bytes:
+    """What `_by_day` was given."""
+    for number, day in _days_around(collected_at):
+        readings = readings.replace(_DAYS[number], b'"' + day)
+    return readings
+
+
+def _days_around(collected_at: str) -> list[tuple[int, bytes]]:
+    try:
+        day = date.fromisoformat(collected_at[:10])
+        return [(number, f"{day + timedelta(days=number)}T".encode()) for number in _DAYS]
+    except (ValueError, OverflowError):
+        return []
+
+
 def _asked(sections: Sections) -> dict[str, Section[Any, Any]]:
     named = {name: getattr(sections, name) for name in sections.__struct_fields__}
     return {name: section for name, section in named.items() if section != Section()}
@@ -158,8 +211,8 @@ def _section(stays: SectionFacts, record_type: Any, blob: Blob | None) -> Sectio
             raise StoreError("stored bytes are lost")
         records = unpack(blob, tuple[record_type, ...])  # type: ignore[type-arg, unused-ignore]
     except StoreError as error:
-        return Section(status="failed", reason=f"unreadable in the store: {error.message}", gaps=stays.gaps, asked=stays.asked)
-    return Section(status=stays.status, reason=stays.reason, records=records, gaps=stays.gaps, asked=stays.asked)
+        return Section(status="failed", reason=f"unreadable in the store: {error.message}", gaps=stays.gaps)
+    return Section(status=stays.status, reason=stays.reason, records=records, gaps=stays.gaps)
 
 
 def _with_readings(section: Section[Any, Any], record_type: Any, reading_type: Any, moves: SectionMoving | None) -> Section[Any, Any]:

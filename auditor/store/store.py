@@ -7,13 +7,16 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 from sqlalchemy import Connection, Engine, exc
 
+from auditor.analysis.lives import run_view
+from auditor.model.change import Accepted, Explanation, FindingLife
 from auditor.model.finding import Report
 from auditor.model.host import HostResult, Snapshot, Target
-from auditor.store import reading, writing
+from auditor.store import keeping, past, reading, writing
+from auditor.store.past import StoredState
 from auditor.store.shapes import RunKind, RunState, StoredHost, StoredRun
 from auditor.store.wording import store_error
 
@@ -24,6 +27,7 @@ class Store:
     def __init__(self, engine: Engine, where: str) -> None:
         self._engine = engine
         self._lock = threading.RLock()
+        self._states = past.StateReader()
         self.where = where
 
     @contextlib.contextmanager
@@ -49,10 +53,23 @@ class Store:
         with self._transaction() as connection:
             writing.link(connection, run, hosts)
 
-    def finish_run(self, run: str, report: Report | None = None, *, state: RunState = "finished") -> None:
-        """Ends a run, with its report where it has one."""
+    def finish_run(
+        self,
+        run: str,
+        report: Report | None = None,
+        *,
+        state: RunState = "finished",
+        rules: Collection[str] | None = None,
+        waived: Collection[str] = (),
+    ) -> None:
+        """Ends a run, with its report where it has one, which the lives of findings then take into account.
+
+        `rules` are the ids of the rules that were evaluated: only they can find a finding fixed. `waived` are ids of waived findings.
+        """
         with self._transaction() as connection:
             writing.finish(connection, run, report, state)
+            if report is not None:
+                keeping.note_run(connection, run_view(report, rules=rules, waived=waived))
 
     def runs(self) -> list[StoredRun]:
         """All runs, the latest first."""
@@ -78,3 +95,53 @@ class Store:
         """The last snapshot of a host, or the last one not later than `at` (ISO 8601 in UTC). None where there is none."""
         with self._transaction() as connection:
             return reading.snapshot_at(connection, host, at)
+
+    def states(self, host: str, until: str | None = None) -> list[StoredState]:
+        """The snapshots of a host, the newest first, those collected at or before `until` (ISO 8601 in UTC)."""
+        with self._transaction() as connection:
+            return past.states_of(connection, host, until)
+
+    def latest_states(self, each: int, hosts: Sequence[str] | None = None) -> list[StoredState]:
+        """The newest `each` snapshots of every host (or of those named), by host, the newest first."""
+        with self._transaction() as connection:
+            return past.latest_states(connection, each, hosts)
+
+    def states_of_runs(self, runs: Collection[str]) -> list[StoredState]:
+        """The snapshots that these runs collected, in the order of collection."""
+        with self._transaction() as connection:
+            return past.states_of_runs(connection, runs)
+
+    def read_state(self, state: StoredState) -> Snapshot:
+        """A state's records, without what moves by itself."""
+        with self._transaction() as connection:
+            return self._states.read(connection, state)
+
+    def lives(self) -> dict[str, FindingLife]:
+        """Lives of all findings that any run reported, by id."""
+        with self._transaction() as connection:
+            return keeping.lives(connection)
+
+    def accepted(self) -> dict[str, Accepted]:
+        """States that people froze, by host."""
+        with self._transaction() as connection:
+            return keeping.accepted(connection)
+
+    def accept(self, state: StoredState, entry: Accepted) -> None:
+        """Freezes a state of a host, in place of an earlier one."""
+        with self._transaction() as connection:
+            keeping.accept(connection, state.number, entry)
+
+    def withdraw(self, host: str) -> bool:
+        """Takes back what was frozen of a host; whether there was something."""
+        with self._transaction() as connection:
+            return keeping.withdraw(connection, host)
+
+    def explanations(self) -> tuple[Explanation, ...]:
+        """Why changes were expected, as noted by remediations and others."""
+        with self._transaction() as connection:
+            return keeping.explanations(connection)
+
+    def explain(self, entry: Explanation) -> None:
+        """Notes why changes are expected, in place of an earlier entry of that id."""
+        with self._transaction() as connection:
+            keeping.explain(connection, entry)

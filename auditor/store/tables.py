@@ -116,6 +116,32 @@ FINDING = Table(
 )
 
 
+LIFE = Table(
+    "life",
+    METADATA,
+    Column("id", String(16), primary_key=True),
+    Column("data", Text, nullable=False),
+    Column("seal", String(16), nullable=False),
+)
+
+ACCEPTED = Table(
+    "accepted",
+    METADATA,
+    Column("host", Text, primary_key=True),
+    Column("snapshot", Number, ForeignKey("snapshot.number"), nullable=False),
+    Column("data", Text, nullable=False),
+    Column("seal", String(16), nullable=False),
+)
+
+EXPLANATION = Table(
+    "explanation",
+    METADATA,
+    Column("id", String(100), primary_key=True),
+    Column("data", Text, nullable=False),
+    Column("seal", String(16), nullable=False),
+)
+
+
 _FIRST_TABLES = (SCHEMA, BLOB, RUN, SNAPSHOT, RESULT, PART, FINDING)
 
 
@@ -123,7 +149,12 @@ def _first(connection: Connection) -> None:
     METADATA.create_all(connection, tables=_FIRST_TABLES)
 
 
-STEPS: tuple[Callable[[Connection], None], ...] = (_first,)
+def _second(connection: Connection) -> None:
+    """Lives of findings, states that people froze, and why changes were expected: they outlive the runs that they came from."""
+    METADATA.create_all(connection, tables=(LIFE, ACCEPTED, EXPLANATION))
+
+
+STEPS: tuple[Callable[[Connection], None], ...] = (_first, _second)
 """Step number n (from 0) leads to version `FIRST_FORMAT` + n. A step names the tables that it makes."""
 
 VERSION = FIRST_FORMAT + len(STEPS) - 1

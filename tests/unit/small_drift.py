@@ -33,7 +33,7 @@ SECTIONS: dict[str, Any] = {
     },
     "drivers": {"key": ["name"], "absent_when_null": ["group"], "integrity": ["sha256", "link_timestamp"], "learn": ["file_version"]},
     "security": {
-        "key": ["path", "name", "view=native", "kind=registry"],
+        "key": ["path", "name", "view=native"],
         "joined": "\\",
         "absent_when_null": ["data"],
         "integrity": ["sha256"],

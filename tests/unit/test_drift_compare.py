@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from auditor.analysis.drift.apply import apply_deltas, invert
 from auditor.analysis.drift.compare import Comparison, Delta, compare_snapshots, system_of
-from auditor.model.host import SECTION_NAMES, Snapshot
+from auditor.model.host import SECTION_NAMES, Question, Snapshot
 from tests.unit.small_drift import normaliser, partial, state
 
 A: dict[str, Any] = {"name": "Spooler", "start": "auto", "state": "running", "account": "LocalSystem", "image_path": "spoolsv.exe"}
@@ -172,20 +173,20 @@ def test_a_task_is_compared_by_what_it_does() -> None:
     assert [d.field for d in other.deltas] == ["actions"]
 
 
-def test_other_questions_make_what_was_not_asked_unknown() -> None:
-    import msgspec
-
+def test_what_was_not_asked_for_is_not_added() -> None:
     row = {"kind": "registry", "path": "HKLM\\SOFTWARE\\New", "name": "x", "data": "1"}
-    known = {"kind": "registry", "path": "HKLM\\SOFTWARE\\Old", "name": "x", "data": "1"}
-
-    def asked(snapshot: Snapshot, digest: str) -> Snapshot:
-        section = msgspec.structs.replace(snapshot.sections.security, asked=digest)
-        return msgspec.structs.replace(snapshot, sections=msgspec.structs.replace(snapshot.sections, security=section))
-
-    before = asked(state(security=[known]), "one")
-    after = state(security=[known, row, known | {"name": "y"}])
-    assert [d.key for d in compared(before, asked(after, "two")).deltas] == ["HKLM\\SOFTWARE\\Old\\y"]
-    assert len(compared(before, asked(after, "one")).deltas) == 2
+    known = row | {"path": "HKLM\\SOFTWARE\\Old\\Sub"}
+    file = {"kind": "file", "path": "C:\\Program Files\\New\\x.exe"}
+    before = msgspec.structs.replace(state(security=[known]), asked=Question(security_keys=("SOFTWARE\\Old\\*",)))
+    after = state(security=[known, row, known | {"name": "y"}, file])
+    found = compared(before, after)
+    assert [d.key for d in found.deltas] == ["HKLM\\SOFTWARE\\Old\\Sub\\y"]
+    assert [(u.key, u.reason) for u in found.unseen] == [
+        ("HKLM\\SOFTWARE\\New\\x", "then: it was not asked for"),
+        ("C:\\Program Files\\New\\x.exe", "then: it was not asked for"),
+    ]
+    wide = Question(security_keys=("SOFTWARE\\Old\\*", "software\\new"), security_files=("%ProgramFiles%\\New\\*.exe",))
+    assert len(compared(msgspec.structs.replace(before, asked=wide), after).deltas) == 3
 
 
 # --- properties
@@ -247,8 +248,6 @@ def test_the_way_back_is_the_inverse(one: Snapshot, other: Snapshot) -> None:
 
 @given(STATES, st.randoms(use_true_random=False))
 def test_the_order_of_records_means_nothing(one: Snapshot, chance: Any) -> None:
-    import msgspec
-
     rows = list(one.sections.services.records)
     chance.shuffle(rows)
     section = msgspec.structs.replace(one.sections.services, records=tuple(rows))

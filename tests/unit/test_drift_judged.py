@@ -9,14 +9,14 @@ import pytest
 
 from auditor.analysis.drift.classify import Judge
 from auditor.analysis.drift.compare import compare_snapshots, side_of
-from auditor.analysis.drift.host import Question, Rules, host_drift
+from auditor.analysis.drift.host import Asked, Before, Found, Rules, host_drift
 from auditor.analysis.drift.peers import Peers
 from auditor.analysis.drift.since import Moment, Since, since_when
 from auditor.analysis.lives import RunView, advance
 from auditor.model.baseline import Baseline
 from auditor.model.change import Accepted, Difference, Explanation, FindingLife, HostDrift
 from auditor.model.finding import Finding, Subject
-from auditor.model.host import Snapshot
+from auditor.model.host import SECTION_NAMES, Snapshot
 from tests.unit.small_drift import GUARD, normaliser, state
 from tests.unit.small_fleet import signature
 
@@ -141,7 +141,10 @@ def rules() -> Rules:
 
 
 def drift(*snapshots: Snapshot, **question: Any) -> HostDrift:
-    asked = Question(now=snapshots[-1], previous=snapshots[-2] if len(snapshots) > 1 else None, groups=("web",), **question)
+    last = snapshots[-2]
+    before = {name: Before(last.collected_at, side_of(last, name)) for name in SECTION_NAMES}
+    found = [Found(group, "", outlier) for group, peers in question.get("peers", {}).items() for outlier in peers.outliers("A")]
+    asked = Asked(now=snapshots[-1], previous=last.collected_at, before=before, groups=("web",), outliers=found, **question)
     return host_drift(asked, rules(), lambda section: moments(*snapshots, section=section))
 
 

@@ -27,7 +27,7 @@ def against_role(baseline: Baseline, snapshot: Snapshot, normaliser: Normaliser)
             reason = section.reason or section.status.replace("_", " ")
             unseen += [Unseen(name, "", "", reason)] if section.status != "not_asked" else [Unseen(name, "", "", "not asked")]
             continue
-        held = _Held(name, section, normaliser.items(name, section.records, system_of(snapshot)), normaliser, names)
+        held = _Held(name, snapshot, normaliser, names)
         held.check(wanted)
         deltas += held.deltas
         unseen += held.unseen
@@ -37,13 +37,15 @@ def against_role(baseline: Baseline, snapshot: Snapshot, normaliser: Normaliser)
 class _Held:
     """One section of a host while it is held against a role."""
 
-    def __init__(self, name: str, section: Section[Any, Any], items: list[Item], normaliser: Normaliser, names: OwnNames) -> None:
+    def __init__(self, name: str, snapshot: Snapshot, normaliser: Normaliser, names: OwnNames) -> None:
         self.deltas: list[Delta] = []
         self.unseen: list[Unseen] = []
         self._name, self._names = name, names
         plan = normaliser.plan(name)
         self._null_is_none = frozenset(plan.absent_when_null)
-        self._doubts = Doubts(section, plan)
+        section: Section[Any, Any] = getattr(snapshot.sections, name)
+        items = normaliser.items(name, section.records, system_of(snapshot))
+        self._doubts = Doubts(section, plan, snapshot.asked)
         self._items: dict[str, Item] = {item.identity: item for item in reversed(items)}
 
     def check(self, wanted: SectionBaseline) -> None:

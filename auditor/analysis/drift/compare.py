@@ -18,7 +18,7 @@ from auditor.analysis.drift.doubts import Doubts
 from auditor.analysis.drift.items import Item, plain
 from auditor.analysis.drift.normalise import Normaliser
 from auditor.model.change import DifferenceKind
-from auditor.model.host import SECTION_NAMES, Section, Snapshot, SystemRecord
+from auditor.model.host import SECTION_NAMES, Question, Section, Snapshot, SystemRecord
 
 
 class Delta(msgspec.Struct, frozen=True, kw_only=True):
@@ -55,11 +55,13 @@ class Side(NamedTuple):
     system: SystemRecord | None = None
     way: str = ""
     """How the host was asked: the first word of the snapshot's transport."""
+    asked: Question | None = None
+    """What it was asked for by name."""
 
 
 def side_of(snapshot: Snapshot, name: str) -> Side:
     """A section of a snapshot."""
-    return Side(getattr(snapshot.sections, name), system_of(snapshot), snapshot.transport.partition(" ")[0])
+    return Side(getattr(snapshot.sections, name), system_of(snapshot), snapshot.transport.partition(" ")[0], snapshot.asked)
 
 
 def system_of(snapshot: Snapshot) -> SystemRecord | None:
@@ -105,7 +107,7 @@ class _Section:
         self._normaliser = normaliser
         plan = normaliser.plan(name)
         self._null_is_none = frozenset(plan.absent_when_null) if before.way == after.way else frozenset[str]()
-        self._doubts = Doubts(before.section, plan), Doubts(after.section, plan)
+        self._doubts = Doubts(before.section, plan, before.asked), Doubts(after.section, plan, after.asked)
         self._deltas: list[Delta] = []
         self._unseen: list[Unseen] = []
 
@@ -163,12 +165,11 @@ class _Section:
                 self._deltas.append(Delta(section=self._name, key=new.key, field=name, kind="changed", before=plain(a), after=plain(b)))
 
     def _there_or_not(self, lonely: Sequence[tuple[Item, bool]], kept: dict[str, list[Item]]) -> None:
-        same_question = self._before.section.asked == self._after.section.asked
         for item, is_new in lonely:
             if any(self._equal(item, other) for other in kept.get(item.identity, ())):
                 continue
             doubts, when = (self._doubts[0], "then") if is_new else (self._doubts[1], "now")
-            doubt = doubts.of_record(item, same_question=same_question)
+            doubt = doubts.of_record(item)
             if doubt:
                 self._unseen.append(Unseen(self._name, item.key, "", f"{when}: {doubt}"))
             elif is_new:

@@ -6,9 +6,11 @@ from collections.abc import Iterator
 from functools import cached_property
 from typing import Any
 
+from auditor.analysis.asked import asked_index
 from auditor.analysis.drift.items import Item, key_fields
+from auditor.analysis.registry import file_test
 from auditor.model.baseline import SectionPlan
-from auditor.model.host import Section
+from auditor.model.host import Question, Section
 
 _PLACES = ("path", "name", "key", "id")
 
@@ -16,8 +18,9 @@ _PLACES = ("path", "name", "key", "id")
 class Doubts:
     """The gaps of one section, by what they name. A gap may name a record by its key or by any field of it: all are taken to be meant."""
 
-    def __init__(self, section: Section[Any, Any], plan: SectionPlan) -> None:
+    def __init__(self, section: Section[Any, Any], plan: SectionPlan, asked: Question | None = None) -> None:
         self._section = section
+        self._asked = asked
         self._names = tuple(dict.fromkeys((*key_fields(plan), *_PLACES)))
 
     @cached_property
@@ -35,23 +38,14 @@ class Doubts:
             found.setdefault(gap.record.casefold(), {})[gap.field] = gap.reason
         return found
 
-    @cached_property
-    def _paths(self) -> set[str]:
-        return {str(getattr(record, "path", "")).casefold() for record in self._section.records}
-
-    def of_record(self, item: Item, *, same_question: bool = True) -> str:
-        """Why a record that this section lacks may be there all the same; nothing where it is surely not there.
-
-        Where the two sections were asked different things, a record counts as missing only if others of its place were told.
-        """
+    def of_record(self, item: Item) -> str:
+        """Why a record that this section lacks may be there all the same; nothing where it is surely not there."""
         if self.whole:
             return self.whole
         for label in self._labels(item) if self._gaps else ():
             if reason := self._gaps.get(label, {}).get(""):
                 return reason
-        if not same_question and str(item.get("path") or "").casefold() not in self._paths:
-            return "it was perhaps not asked for"
-        return ""
+        return "" if self._asked is None or _was_asked(self._asked, item) else "it was not asked for"
 
     def of_field(self, item: Item, field: str) -> str:
         """Why a field of a record is not to be believed; nothing where it is."""
@@ -68,3 +62,13 @@ class Doubts:
         if len(texts) > 1:
             yield " ".join(texts)
             yield f"{str(item.get('path') or '').casefold()}\\{str(item.get('name') or '').casefold()}"
+
+
+def _was_asked(asked: Question, item: Item) -> bool:
+    """Whether a registry value or file was looked for; other records are not asked for by name."""
+    kind, path = item.get("kind"), item.get("path")
+    if kind == "registry":
+        return asked_index(asked).key(str(path))
+    if kind == "file":
+        return any(file_test(glob)(str(path).casefold()) for glob in asked.security_files)
+    return True

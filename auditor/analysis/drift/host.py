@@ -6,19 +6,20 @@ Order of the work: compare with each baseline, find out since when, judge, mark 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import NamedTuple
 
 import msgspec
 
 from auditor.analysis.drift.against_role import against_role
 from auditor.analysis.drift.classify import Judge, delta_of
-from auditor.analysis.drift.compare import Comparison, Delta, Unseen, compare_snapshots
-from auditor.analysis.drift.integrity import PRODUCTS
+from auditor.analysis.drift.compare import Comparison, Delta, Side, Unseen, compare_section, compare_snapshots, side_of
+from auditor.analysis.drift.items import PRODUCTS
 from auditor.analysis.drift.normalise import Normaliser
 from auditor.analysis.drift.peers import Outlier, Peers
 from auditor.analysis.drift.since import Moment, Since, since_when
 from auditor.model.baseline import Baseline
 from auditor.model.change import Accepted, BaselineKind, Concern, Difference, Explanation, HostDrift, NotCompared
-from auditor.model.host import Snapshot
+from auditor.model.host import SECTION_NAMES, Sections, Snapshot
 from auditor.model.signature import Signature
 
 Past = Callable[[str], Iterable[Moment]]
@@ -46,24 +47,42 @@ class Rules:
         return "protection" if protected else ""
 
 
-class Question(msgspec.Struct, frozen=True, kw_only=True):
+class Found(NamedTuple):
+    """An outlier, and among whom."""
+
+    among: str
+    concern: Concern
+    outlier: Outlier
+
+
+class Before(NamedTuple):
+    """One section as it was when it was last seen."""
+
+    at: str
+    side: Side
+
+
+class Asked(msgspec.Struct, frozen=True, kw_only=True):
     """Everything that one host is held against; what is left out is not looked at."""
 
     now: Snapshot
     groups: tuple[str, ...] = ()
-    previous: Snapshot | None = None
+    previous: str | None = None
+    """When the snapshot before was collected."""
+    before: Mapping[str, Before] = {}
+    """Each section as it was when it was last seen before; usually all from one snapshot."""
     roles: tuple[Baseline, ...] = ()
     accepted: Accepted | None = None
     accepted_state: Snapshot | None = None
     peers: Mapping[str, Peers] = {}
-    """By group, with all its hosts counted."""
-    outliers: tuple[tuple[str, Concern, Outlier], ...] = ()
-    """What integrity found about this host: what was compared, the concern, the outlier."""
+    """By group, with all its hosts counted: what is usual there."""
+    outliers: Sequence[Found] = ()
+    """What was found about this host among others."""
     explanations: tuple[Explanation, ...] = ()
     notes: tuple[str, ...] = ()
 
 
-def host_drift(question: Question, rules: Rules, past: Past) -> HostDrift:
+def host_drift(question: Asked, rules: Rules, past: Past) -> HostDrift:
     """All differences of one host, classed, and what could not be compared."""
     draft = _Draft(question, rules)
     draft.look()
@@ -73,7 +92,7 @@ def host_drift(question: Question, rules: Rules, past: Past) -> HostDrift:
         host=question.now.host,
         groups=question.groups,
         at=question.now.collected_at,
-        previous=question.previous.collected_at if question.previous else None,
+        previous=question.previous,
         differences=tuple(judge.judge(difference) for difference in dated),
         not_compared=tuple(dict.fromkeys(draft.unseen)),
         notes=question.notes,
@@ -83,7 +102,7 @@ def host_drift(question: Question, rules: Rules, past: Past) -> HostDrift:
 class _Draft:
     """Differences of one host while they are gathered."""
 
-    def __init__(self, question: Question, rules: Rules) -> None:
+    def __init__(self, question: Asked, rules: Rules) -> None:
         self._question, self._rules = question, rules
         self.found: list[Difference] = []
         self.unseen: list[NotCompared] = []
@@ -91,19 +110,18 @@ class _Draft:
     def look(self) -> None:
         """Holds the host against each baseline."""
         asked = self._question
-        if asked.previous is not None:
-            found = compare_snapshots(asked.previous, asked.now, self._rules.own)
-            self._take("previous", asked.previous.collected_at, found)
+        for name in SECTION_NAMES if asked.before else ():
+            before = asked.before.get(name)
+            if before is not None and self._rules.own.compared(name):
+                found = compare_section(name, before.side, side_of(asked.now, name), self._rules.own)
+                self._take("previous", before.at, found)
         for role in asked.roles:
             self._take("role", role.role, against_role(role, asked.now, self._rules.between))
         if asked.accepted is not None and asked.accepted_state is not None:
             found = compare_snapshots(asked.accepted_state, asked.now, self._rules.own)
             self._take("accepted", asked.accepted.collected_at, found)
-        for group, peers in asked.peers.items():
-            for outlier in peers.outliers(asked.now.host):
-                self._outlier(group, "", outlier)
-        for against, concern, outlier in asked.outliers:
-            self._outlier(against, concern, outlier)
+        for among, concern, outlier in asked.outliers:
+            self._outlier(among, concern, outlier)
 
     def _take(self, baseline: BaselineKind, against: str, found: Comparison) -> None:
         self.found += [self._difference(baseline, against, delta) for delta in found.deltas]
@@ -162,9 +180,10 @@ class _Draft:
     def _leads_back(self) -> Callable[[Delta], str]:
         """Whether a change since the previous snapshot ended a difference from the role, or led to what most peers have."""
         asked = self._question
-        if asked.previous is None:
+        if not asked.before:
             return lambda _: ""
-        before = {role.role: _places(against_role(role, asked.previous, self._rules.between)) for role in asked.roles}
+        earlier = _earlier(asked)
+        before = {role.role: _places(against_role(role, earlier, self._rules.between)) for role in asked.roles}
         now = {role.role: _places(against_role(role, asked.now, self._rules.between)) for role in asked.roles}
 
         def back(delta: Delta) -> str:
@@ -179,6 +198,12 @@ class _Draft:
             return ""
 
         return back
+
+
+def _earlier(asked: Asked) -> Snapshot:
+    """The host as it was when each section was last seen before."""
+    sections = {name: before.side.section for name, before in asked.before.items()}
+    return msgspec.structs.replace(asked.now, sections=Sections(**sections))
 
 
 def _places(found: Comparison) -> set[tuple[str, str, str]]:

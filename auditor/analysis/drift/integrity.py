@@ -14,15 +14,13 @@ from datetime import date
 from typing import Any, NamedTuple
 
 from auditor.analysis.drift.compare import Delta, system_of
-from auditor.analysis.drift.items import Item
+from auditor.analysis.drift.items import PRODUCTS, Item
 from auditor.analysis.drift.normalise import Normaliser
 from auditor.analysis.drift.peers import FEWEST, Outlier
 from auditor.model.finding import Product
 from auditor.model.host import Snapshot
 from auditor.model.version import Version, parse_version
 
-PRODUCTS = "products"
-"""Name that differences of products carry as their section; the key is the signature's id."""
 _Place = tuple[str, str, str, Any, Any]
 
 

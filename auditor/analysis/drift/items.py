@@ -11,6 +11,8 @@ from auditor.model.baseline import SectionPlan
 from auditor.model.host import TaskRecord
 from auditor.probes.tasks.decode import read_task
 
+PRODUCTS = "products"
+"""Name that recognised products carry as their section; their key is the signature's id."""
 TASK_FIELDS = (
     "path",
     "source_format",

@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from auditor.analysis.drift.items import Form, Item, form_of, key_maker
+from auditor.analysis.drift.items import PRODUCTS, Form, Item, form_of, key_maker
 from auditor.analysis.drift.masks import Mask, masked_by
 from auditor.model.baseline import DriftKnowledge, SectionPlan, Value, VolatileRule
 from auditor.model.host import SystemRecord
@@ -53,7 +53,8 @@ class Normaliser:
         for rule in rules:
             self._rules.setdefault(rule.rule.section, []).append(rule)
         self._seen: dict[tuple[str, Any], tuple[Item, ...] | None] = {}
-        self._sections = {name: _Section(name, plan, self._rules.get(name, [])) for name, plan in knowledge.sections.items()}
+        plans = {PRODUCTS: SectionPlan(key=("id",)), **knowledge.sections}
+        self._sections = {name: _Section(name, plan, self._rules.get(name, [])) for name, plan in plans.items()}
 
     def plan(self, section: str) -> SectionPlan:
         """How a section is compared; a section that nothing is said about has no keys and so one row."""

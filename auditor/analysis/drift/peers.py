@@ -9,7 +9,7 @@ Rules of this file:
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from auditor.analysis.drift.compare import Delta, system_of
@@ -34,32 +34,20 @@ class Outlier(NamedTuple):
     """Among how many for which it is known."""
 
 
-class PeerGroup(NamedTuple):
-    """Hosts that should look alike."""
+def narrowest_groups(groups: Mapping[str, Iterable[str]]) -> dict[str, tuple[str, ...]]:
+    """The inventory groups whose hosts should look alike, with their hosts. `groups` gives the groups of each host.
 
-    name: str
-    hosts: tuple[str, ...]
-
-
-def peer_groups(groups: Mapping[str, Iterable[str]], alike: Mapping[str, Hashable]) -> list[PeerGroup]:
-    """The narrowest inventory groups, each split into hosts that are alike; those with fewer than `FEWEST` hosts are left out.
-
-    A group that holds another group as a whole is its parent and says less: it is not used. `groups` gives the groups of each host.
+    A group that holds another group as a whole is its parent and says less: it is left out. Of two groups with the same hosts, the first.
     """
     members: dict[str, set[str]] = {}
     for host, names in groups.items():
         for name in names:
             members.setdefault(name, set()).add(host)
-    found: list[PeerGroup] = []
+    found: dict[str, tuple[str, ...]] = {}
     for name in sorted(members):
         own = members[name]
-        narrower = [other for other in members if members[other] < own or (members[other] == own and other < name)]
-        if narrower:
-            continue
-        split: dict[Hashable, list[str]] = {}
-        for host in sorted(own):
-            split.setdefault(alike.get(host), []).append(host)
-        found += [PeerGroup(name, tuple(hosts)) for kind, hosts in split.items() if kind is not None and len(hosts) >= FEWEST]
+        if not any(members[other] < own or (members[other] == own and other < name) for other in members):
+            found[name] = tuple(sorted(own))
     return found
 
 
@@ -76,13 +64,14 @@ class _Table:
 
 
 class Peers:
-    """A group while it is counted. Add every host, then ask for the outliers."""
+    """A group while it is counted. Add every host, then ask for the outliers and for what is usual."""
 
     def __init__(self, normaliser: Normaliser) -> None:
         self._normaliser = normaliser
         self._hosts: list[str] = []
         self._names: list[OwnNames] = []
         self._tables: dict[str, _Table] = {}
+        self._usual: dict[tuple[str, str, str], tuple[bool, Any]] = {}
         for section in SECTION_NAMES:
             if normaliser.compared(section) and ALL not in normaliser.plan(section).individual:
                 self._tables[section] = _Table()
@@ -97,8 +86,8 @@ class Peers:
             section = getattr(snapshot.sections, name)
             if not section.usable:
                 continue
-            if section.gaps or section.status != "ok":
-                table.doubts[number] = doubts = Doubts(section, self._normaliser.plan(name))
+            if section.gaps or section.status != "ok" or (name == "security" and snapshot.asked is not None):
+                table.doubts[number] = doubts = Doubts(section, self._normaliser.plan(name), snapshot.asked)
                 if not doubts.whole:
                     table.whole.add(number)
             else:
@@ -115,6 +104,12 @@ class Peers:
 
     def usual(self, section: str, key: str, field: str) -> tuple[bool, Any]:
         """Whether there is a majority for a field (or, without a field, for a record being there), and what it says."""
+        place = (section, key.casefold(), field)
+        if place not in self._usual:
+            self._usual[place] = self._count(section, key, field)
+        return self._usual[place]
+
+    def _count(self, section: str, key: str, field: str) -> tuple[bool, Any]:
         table = self._tables.get(section)
         if table is None:
             return False, None
@@ -211,6 +206,3 @@ class _Record:
                 own = plain(item.get(field))
                 delta = Delta(section=self._section, key=item.key, field=field, kind="changed", before=plain(usual), after=own)
                 yield Outlier(hosts[host], delta, len(owners[usual]), known)
-
-
-Majority = Callable[[str, str, str], tuple[bool, Any]]

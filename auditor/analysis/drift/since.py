@@ -55,7 +55,7 @@ class _Look:
         self._usable = side.section.usable
         plan = normaliser.plan(section)
         self._null_is_none = frozenset(plan.absent_when_null)
-        self._doubts = Doubts(side.section, plan)
+        self._doubts = Doubts(side.section, plan, side.asked)
         self._items: dict[str, list[Item]] = {}
         for item in normaliser.items(section, side.section.records, side.system) if self._usable else ():
             self._items.setdefault(item.identity, []).append(item)
