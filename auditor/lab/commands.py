@@ -17,6 +17,7 @@ from auditor.lab.registry import Data, Key, Value
 
 MAXIMUM_NESTING = 3
 _TOKEN = re.compile(r'"([^"]*)"|(\S+)')
+_POWERSHELL_TOKEN = re.compile(r"""["']((?<=")[^"]*(?=")|(?<=')[^']*(?='))["']|(\S+)""")
 _HIVES = {"HKLM": "HKLM", "HKEY_LOCAL_MACHINE": "HKLM", "HKU": "HKU", "HKEY_USERS": "HKU"}
 _LONG_HIVES = {"HKLM": "HKEY_LOCAL_MACHINE", "HKU": "HKEY_USERS"}
 _STATES = {
@@ -48,7 +49,8 @@ Command = Callable[[Machine, list[str], Context], Said]
 
 def run_line(machine: Machine, line: str, context: Context) -> Said:
     """One command line, as cmd.exe or powershell.exe would run it."""
-    words = [quoted if quoted or not bare else bare for quoted, bare in _TOKEN.findall(line.strip())]
+    pattern = _POWERSHELL_TOKEN if context.powershell else _TOKEN
+    words = [bare or quoted for quoted, bare in pattern.findall(line.strip())]
     if words and context.powershell and words[0] == "&":
         words = words[1:]
     if not words or context.depth > MAXIMUM_NESTING:
@@ -82,7 +84,7 @@ def _echo(machine: Machine, words: list[str], context: Context) -> Said:  # noqa
 
 def _hostname(machine: Machine, words: list[str], context: Context) -> Said:  # noqa: ARG001
     network = machine.facts.network
-    return Said(stdout=f"{network.host_name or network.computer_name}\r\n")
+    return Said(stdout=f"{network.host_name or network.computer_name.lower()}\r\n")
 
 
 def _whoami(machine: Machine, words: list[str], context: Context) -> Said:  # noqa: ARG001

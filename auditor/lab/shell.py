@@ -29,6 +29,8 @@ from auditor.probes import framing
 Digest = Callable[[tuple[str, ...]], str]
 _LARGEST_SCRIPT = 4 * 1024 * 1024
 _SHORTENED = 200
+_FULL_LOG = 20_000
+"""Records that the Security log keeps; then it wraps."""
 
 
 class Probe(msgspec.Struct, frozen=True, kw_only=True):
@@ -199,3 +201,4 @@ def note_logon(machine: Machine, user: str, now: datetime) -> None:
         records = machine.logs.setdefault("SECURITY", [])
         number = records[-1].number + 1 if records else 1
         records.append(LogRecord(facts=event, time=now.replace(microsecond=0), strings=event.strings, number=number))
+        del records[:-_FULL_LOG]
