@@ -21,7 +21,7 @@ ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
 from auditor.model.host import HostResult, Target  # noqa: E402
-from auditor.store import Store, open_store  # noqa: E402
+from auditor.store import Store, StoredHost, open_store  # noqa: E402
 from bench.living_host import LivingHost, stamp  # noqa: E402
 
 ALLOWED_BYTES_A_HOST = 1_000_000 / 1000
@@ -45,7 +45,7 @@ def main() -> int:
             sizes.append(_size(where))
         start = time.process_time()
         with open_store(where, write=False) as store:
-            found = len(store.latest_results())
+            found = sum(_readable(stored) for stored in store.latest_results())
         read = round(time.process_time() - start, 2)
     costs = [after - before for before, after in itertools.pairwise(sizes)]
     worst = max(costs[1:]) / options.hosts
@@ -75,6 +75,11 @@ def _collect(where: str, hosts: list[LivingHost], day: int) -> None:
             store.save_result(run, target, HostResult(host=host.name, status="ok", snapshot=host.snapshot(day), seconds=4.2))
         store.finish_run(run)
         _checkpoint(store)
+
+
+def _readable(stored: StoredHost) -> bool:
+    snapshot = stored.result.snapshot
+    return snapshot is not None and snapshot.sections.events.status == "ok" and len(snapshot.sections.events.readings) > 0
 
 
 def _checkpoint(store: Store) -> None:

@@ -13,7 +13,7 @@ from auditor.store.tables import BLOB, SNAPSHOT
 
 
 def read_readings(connection: Connection, number: int) -> bytes:
-    """The readings of a snapshot (a `Moving` as JSON). Raises StoreError where they are damaged or lost."""
+    """The readings of a snapshot, see `sections.moving_of`. Raises StoreError where they are damaged or lost."""
     return unpack_readings([_packed(row) for row in _chain(connection, number)])
 
 

@@ -9,6 +9,7 @@ import contextlib
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import Connection, Engine, exc, inspect, select
 from sqlalchemy.engine import make_url
@@ -75,6 +76,23 @@ def _engine(where: str | Path, *, write: bool, create: bool) -> Engine:
     if kind not in ("postgresql", "postgres"):
         raise StoreError(f"the store can't be in a database of the kind {kind!r}", next_step=_FORM)
     return postgres_engine(url, write=write, busy_milliseconds=BUSY_MILLISECONDS)
+
+
+@contextlib.contextmanager
+def database_connection(url: str) -> Iterator[Any]:
+    """The driver's own connection to a database, not for its tables. Raises StoreError where it can't be reached."""
+    engine = _engine(url, write=True, create=False)
+    try:
+        try:
+            connection = engine.raw_connection()
+        except exc.SQLAlchemyError as error:
+            raise store_error(error, url) from error
+        try:
+            yield connection.driver_connection
+        finally:
+            connection.invalidate()
+    finally:
+        engine.dispose()
 
 
 def _version(connection: Connection) -> int:

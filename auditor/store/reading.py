@@ -10,9 +10,9 @@ from sqlalchemy import ColumnElement, Connection, Row, func, select
 from auditor.model.errors import StoreError
 from auditor.model.finding import Report
 from auditor.model.host import HostResult, Snapshot, Target
-from auditor.store.blobs import Blob, decoded, seal, unpack
+from auditor.store.blobs import Blob, seal, unpack
 from auditor.store.chains import read_readings, snapshot_seal
-from auditor.store.sections import Facts, Moving, blobs_of, join
+from auditor.store.sections import Facts, Moving, blobs_of, join, moving_of
 from auditor.store.shapes import COLLECTING, PARTS, Rest, StoredHost, StoredRun
 from auditor.store.tables import BLOB, PART, RESULT, RUN, SNAPSHOT
 from auditor.store.writing import CHUNK, result_seal
@@ -95,7 +95,7 @@ def _snapshot(connection: Connection, chosen: ColumnElement[bool]) -> Snapshot |
     facts = _unpacked(row, Facts)
     moving: Moving | None
     try:
-        moving = decoded(read_readings(connection, row.number), Moving)
+        moving = moving_of(read_readings(connection, row.number), row.collected_at)
     except StoreError:
         moving = None
     records = _blobs(connection, blobs_of(facts))

@@ -15,12 +15,12 @@ import msgspec
 
 from auditor.model.errors import StoreError
 from auditor.model.host import Clock, Gap, LogCoverage, Nothing, Question, Section, Sections, Snapshot, Status
-from auditor.store.blobs import Blob, pack, unpack
+from auditor.store.blobs import Blob, decoded, pack, unpack
 
 _DAYS = {-1: b'"\x01', 0: b'"\x02', 1: b'"\x03'}
 """How the day before, of and after the collection are written at the start of a text. JSON never holds these bytes by itself."""
-_KEPT_AS_THEY_ARE = "events"
-"""A record of the log stays the same while days pass; what else moves is mostly the same at the same time of day."""
+_LOGGED = "events"
+"""Its readings stay the same while days pass; what else moves is mostly the same at the same time of each day."""
 
 
 class SectionFacts(msgspec.Struct, frozen=True, kw_only=True):
@@ -66,7 +66,7 @@ class Pieces(msgspec.Struct, frozen=True, kw_only=True):
 
     facts: Blob
     moving: bytes
-    """A `Moving` as JSON."""
+    """See `moving_bytes`."""
     records: tuple[Blob, ...]
     """Those of the sections, and that of the question."""
 
@@ -80,7 +80,7 @@ def split(snapshot: Snapshot) -> Pieces:
         blob = pack(section.records)
         records[blob.digest] = blob
         facts[name] = SectionFacts(status=section.status, reason=section.reason, records=blob.digest, gaps=section.gaps)
-        readings = msgspec.Raw(_by_day(name, msgspec.json.encode(section.readings), snapshot.collected_at))
+        readings = msgspec.Raw(msgspec.json.encode(section.readings))
         moving[name] = SectionMoving(started_at=section.started_at, seconds=section.seconds, readings=readings)
     question = pack(snapshot.asked) if snapshot.asked is not None else None
     if question is not None:
@@ -94,7 +94,7 @@ def split(snapshot: Snapshot) -> Pieces:
         asked=question.digest if question is not None else None,
     )
     moves = Moving(clock=snapshot.clock, log_coverage=snapshot.log_coverage, sections=moving)
-    return Pieces(facts=pack(stays), moving=msgspec.json.encode(moves, order="deterministic"), records=tuple(records.values()))
+    return Pieces(facts=pack(stays), moving=moving_bytes(moves, snapshot.collected_at), records=tuple(records.values()))
 
 
 def join(host: str, collected_at: str, facts: Facts, moving: Moving | None, records: Mapping[str, Blob]) -> Snapshot:
@@ -104,8 +104,6 @@ def join(host: str, collected_at: str, facts: Facts, moving: Moving | None, reco
         record_type, reading_type = _types(name)
         moves = moving.sections.get(name) if moving else None
         section = _section(stays, record_type, records.get(stays.records))
-        if moves is not None:
-            moves = msgspec.structs.replace(moves, readings=msgspec.Raw(_by_date(bytes(moves.readings), collected_at)))
         sections[name] = _with_readings(section, record_type, reading_type, moves)
     return Snapshot(
         schema_version=facts.schema_version,
@@ -167,18 +165,29 @@ def record_type(name: str) -> Any:
     return _types(name)[0]
 
 
-def _by_day(name: str, readings: bytes, collected_at: str) -> bytes:
-    """Readings with the days around the collection as such, so that what happens each day gives the same bytes each day."""
-    for number, day in _days_around(collected_at) if name != _KEPT_AS_THEY_ARE else ():
-        readings = readings.replace(b'"' + day, _DAYS[number])
-    return readings
-
-
-def _by_date(readings: bytes, collected_at: str) -> bytes:
-    """What `_by_day` was given."""
+def moving_bytes(moves: Moving, collected_at: str) -> bytes:
+    """What moves, in such a form that what happens each day at the same time gives the same bytes each day."""
+    logged = b""
+    if _LOGGED in moves.sections:
+        logged = bytes(moves.sections[_LOGGED].readings)
+        rest = msgspec.structs.replace(moves.sections[_LOGGED], readings=msgspec.Raw(b"[]"))
+        moves = msgspec.structs.replace(moves, sections={**moves.sections, _LOGGED: rest})
+    head = msgspec.json.encode(moves, order="deterministic")
     for number, day in _days_around(collected_at):
-        readings = readings.replace(_DAYS[number], b'"' + day)
-    return readings
+        head = head.replace(b'"' + day, _DAYS[number])
+    return head + b"\n" + logged
+
+
+def moving_of(raw: bytes, collected_at: str) -> Moving:
+    """What `moving_bytes` was given. Raises StoreError where it has another shape."""
+    head, _, logged = raw.partition(b"\n")
+    for number, day in _days_around(collected_at):
+        head = head.replace(_DAYS[number], b'"' + day)
+    moves = decoded(head, Moving)
+    if _LOGGED in moves.sections:
+        section = msgspec.structs.replace(moves.sections[_LOGGED], readings=msgspec.Raw(logged))
+        moves = msgspec.structs.replace(moves, sections={**moves.sections, _LOGGED: section})
+    return moves
 
 
 def _days_around(collected_at: str) -> list[tuple[int, bytes]]:

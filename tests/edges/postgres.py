@@ -48,7 +48,7 @@ class Server:
 
     def __init__(self, programs: Path, folder: Path) -> None:
         self._programs = programs
-        self._folder = folder
+        self.folder = folder
         self._data = folder / "data"
         self._account = _user()
         self.port = _free_port()
@@ -56,19 +56,23 @@ class Server:
 
     def make(self, encoding: str = "UTF8") -> None:
         """Makes the data folder."""
-        words = self._folder / "password"
+        words = self.folder / "password"
         words.write_text(self.password)
-        if self._account is not None:
-            for path in (self._folder, words):
-                os.chown(path, self._account.pw_uid, self._account.pw_gid)
+        self.own(self.folder, words)
         options = ["-U", "auditor", "--pwfile", str(words), "-A", "scram-sha-256", "-E", encoding, "--locale", "C.UTF-8", "--no-sync"]
         self._run("initdb", "-D", str(self._data), *options)
+
+    def own(self, *paths: Path) -> None:
+        """Gives files to the user that the server runs as."""
+        for path in paths:
+            if self._account is not None:
+                os.chown(path, self._account.pw_uid, self._account.pw_gid)
 
     def start(self) -> None:
         """Starts it and returns when it takes connections, also after a crash."""
         options = [f"-c {name}={value}" for name, value in SETTINGS.items()]
-        options += [f"-p {self.port}", f"-c unix_socket_directories={self._folder}"]
-        self._run("pg_ctl", "-D", str(self._data), "-w", "-t", "60", "-l", str(self._folder / "log"), "-o", " ".join(options), "start")
+        options += [f"-p {self.port}", f"-c unix_socket_directories={self.folder}"]
+        self._run("pg_ctl", "-D", str(self._data), "-w", "-t", "60", "-l", str(self.folder / "log"), "-o", " ".join(options), "start")
 
     def stop(self, how: str = "fast") -> None:
         """Stops it; `immediate` is as a power cut: nothing is written any more."""
@@ -78,10 +82,10 @@ class Server:
         who: dict[str, Any] = {}
         if self._account is not None:
             who = {"user": self._account.pw_uid, "group": self._account.pw_gid, "extra_groups": []}
-        clean = {"PATH": os.environ.get("PATH", ""), "HOME": str(self._folder), "LC_ALL": "C.UTF-8"}
+        clean = {"PATH": os.environ.get("PATH", ""), "HOME": str(self.folder), "LC_ALL": "C.UTF-8"}
         command = [str(self._programs / program), *arguments]
-        with (self._folder / f"{program}.out").open("w+") as said:
-            done = subprocess.run(command, stdout=said, stderr=said, check=False, env=clean, cwd=self._folder, timeout=120, **who)
+        with (self.folder / f"{program}.out").open("w+") as said:
+            done = subprocess.run(command, stdout=said, stderr=said, check=False, env=clean, cwd=self.folder, timeout=120, **who)
             said.seek(0)
             assert done.returncode == 0, said.read()
 
