@@ -9,6 +9,7 @@ from auditor.probes.wmi.questions import Instance
 
 _DMTF = re.compile(r"(\d{14})\.\d{1,6}([+-])(\d{3})")
 _LONGEST_NUMBER = 20
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def text_of(instance: Instance, name: str) -> str | None:
@@ -21,6 +22,11 @@ def trimmed(instance: Instance, name: str) -> str | None:
     """A text without blanks at its ends; null where nothing is left."""
     text = text_of(instance, name)
     return (text.strip() or None) if text else None
+
+
+def since_epoch(seconds: int | None) -> str | None:
+    """Seconds since 1970 as a time of rows; null where they are none that a 32-bit counter holds."""
+    return stamp(_EPOCH + timedelta(seconds=seconds)) if seconds is not None and 0 <= seconds < 1 << 33 else None
 
 
 def number_of(instance: Instance, name: str) -> int | None:
@@ -59,11 +65,16 @@ def moment_of(instance: Instance, name: str) -> datetime | None:
         if match := _DMTF.fullmatch(text):
             minutes = int(match.group(3)) * (1 if match.group(2) == "+" else -1)
             local = datetime.strptime(match.group(1), "%Y%m%d%H%M%S").replace(tzinfo=UTC)
-            return local - timedelta(minutes=minutes)
+            return _sane(local - timedelta(minutes=minutes))
         moment = datetime.fromisoformat(text)
-        return moment.astimezone(UTC) if moment.tzinfo else None
+        return _sane(moment.astimezone(UTC)) if moment.tzinfo else None
     except (ValueError, OverflowError):
         return None
+
+
+def _sane(moment: datetime) -> datetime | None:
+    """A time that Windows can mean; others are no times, and could not be reckoned with."""
+    return moment if 1601 <= moment.year <= 9000 else None
 
 
 def stamp(moment: datetime) -> str:

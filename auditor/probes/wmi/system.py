@@ -3,11 +3,22 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 from auditor.model.errors import CollectError
-from auditor.probes.wmi.properties import moment_of, number_of, stamp, text_of, texts_of, time_of, trimmed, truth_of, whole_number
+from auditor.probes.wmi.properties import (
+    moment_of,
+    number_of,
+    since_epoch,
+    stamp,
+    text_of,
+    texts_of,
+    time_of,
+    trimmed,
+    truth_of,
+    whole_number,
+)
 from auditor.probes.wmi.questions import Instance, Steps
 from auditor.probes.wmi.registry import ENVIRONMENT
 from auditor.probes.wmi.sheet import Sheet
@@ -20,7 +31,6 @@ _ROLES = (
     ("exchange", "MSExchangeIS"),
 )  # fmt: skip
 _AUTO, _DISABLED = 2, 4
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _ADAPTERS = "SELECT * FROM Win32_NetworkAdapterConfiguration WHERE IPEnabled=TRUE"
 
 
@@ -67,7 +77,7 @@ def _version(survey: Survey) -> Steps[dict[str, Any]]:
         "revision": (yield from registry.number(VERSION_KEY, "UBR")),
         "edition": (yield from registry.text(VERSION_KEY, "EditionID")),
         "service_pack": pack // 256 if pack is not None else None,
-        "installed_at": stamp(_EPOCH + timedelta(seconds=installed)) if installed is not None else None,
+        "installed_at": since_epoch(installed),
     }
 
 
