@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import jsonschema  # type: ignore[import-untyped]
+import msgspec
 import pytest
 import yaml
 
 from auditor.lab.document import Problems, read_document
+from auditor.lab.facts import HostFacts
 from auditor.lab.fleet import SHIPPED, Fleet, fleet_schema, load_fleet, shipped_fleets
 from auditor.lab.serve import make_machines
 from auditor.model.errors import LabError
@@ -179,3 +182,18 @@ def test_yaml_that_other_readers_take_means_the_same() -> None:
     for name in shipped_fleets():
         text = (SHIPPED / f"{name}.yml").read_text(encoding="utf-8")
         assert set(yaml.safe_load(text)["hosts"]) == set(_plain(text)["hosts"])
+
+
+def test_the_examples_of_the_documentation_work(tmp_path: Path) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "lab.md").read_text(encoding="utf-8")
+    examples = re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)
+    assert len(examples) == 2
+    for text in examples:
+        assert make_machines(load_fleet(_write(tmp_path, f=text)), NOW)
+
+
+def test_the_documentation_names_every_fact_base_and_fleet() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "lab.md").read_text(encoding="utf-8")
+    names = [field.name for field in msgspec.structs.fields(HostFacts)]
+    names += [path.stem for path in SHIPPED.rglob("*.yml")]
+    assert [name for name in names if f"`{name}`" not in page] == []
