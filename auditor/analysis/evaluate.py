@@ -5,25 +5,26 @@ Rules of this file:
    that is seen to be false decides even where `applies_to` is not known.
 2. A host of which nothing was collected is told by coverage, not by every rule; it is a subject only at the end of an edge.
 3. The order of findings is fixed: severity, rule, hosts. The same fleet and matrix give the same bytes.
+4. Around some hosts means: every rule on them, every pair with one of them. That is all that a change of these hosts can touch, but for
+   rules that look at the ties of the whole fleet: for those the hosts are named apart.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Protocol
 
 import msgspec
 
-from auditor.analysis.binding import Binding, Setting
-from auditor.analysis.condition import compile_condition
+from auditor.analysis.binding import Binding
 from auditor.analysis.fleet import Fleet
-from auditor.analysis.outcome import TRUE, Outcome, conjoin
-from auditor.analysis.pairs import Pair, find_pairs, take_apart
-from auditor.analysis.triggers import Triggers, gate_of
+from auditor.analysis.outcome import Outcome
+from auditor.analysis.pairs import Pair, find_pairs
+from auditor.analysis.ruleset import CompiledRule, PairRule, RuleSet
 from auditor.model.finding import Finding, Subject, Verdict, finding_id
 from auditor.model.grade import SEVERITIES
 from auditor.model.rule import Matrix, Rule
-from auditor.model.selector import Condition
 
 
 class RuleTally(msgspec.Struct, frozen=True, kw_only=True):
@@ -49,84 +50,109 @@ class Evaluation(msgspec.Struct, frozen=True, kw_only=True):
         return sum(tally.satisfied for tally in self.tallies)
 
 
-class CompiledRule:
-    """A rule with its conditions compiled."""
+class Candidates(Protocol):
+    """Which collected hosts can play a role of a rule with two roles."""
 
-    def __init__(self, rule: Rule, tables: Mapping[str, frozenset[str]]) -> None:
-        self.rule = rule
-        self._setting = Setting(rule.roles, tables)
-        self._applies = compile_condition(rule.applies_to, self._setting) if rule.applies_to is not None else None
-        self._when = compile_condition(rule.when, self._setting)
+    def of(self, fleet: Fleet, rule: PairRule, role: str) -> Collection[str]:
+        """Hosts on which the role's own conditions hold or may hold."""
 
-    def decide(self, binding: Binding) -> tuple[Verdict, Outcome]:
-        """The verdict on bound hosts, with evidence or with what is missing."""
-        applies = self._applies(binding) if self._applies is not None else TRUE
-        if applies.value is False:
-            return "not_applicable", applies
-        when = self._when(binding)
-        if when.value is False:
-            return "satisfied", when
-        both = conjoin((applies, when))
-        return ("violated" if both.value else "undetermined"), both
+
+class ScannedCandidates:
+    """Looks at every host of the fleet."""
+
+    def of(self, fleet: Fleet, rule: PairRule, role: str) -> Collection[str]:
+        """See Candidates."""
+        plan = rule.roles[role]
+        hosts = (name for name in fleet.collected if plan.gate is None or plan.triggers.rules_for(fleet.hosts[name]))
+        return tuple(name for name in hosts if can_play(fleet, rule, role, name))
+
+
+def can_play(fleet: Fleet, rule: PairRule, role: str, name: str) -> bool:
+    """Whether the role's own conditions hold, or may hold, on a host."""
+    return rule.roles[role].test(Binding({role: fleet.hosts[name]}, fleet.ties)).value is not False
+
+
+class Around(msgspec.Struct, frozen=True):
+    """A part of the fleet that is looked at."""
+
+    hosts: frozenset[str]
+    further: Mapping[str, frozenset[str]] = {}
+    """Rule id to further hosts that this rule is to be decided on."""
+
+
+class _Tables:
+    """What is found while rules are decided."""
+
+    def __init__(self, rules: RuleSet) -> None:
+        self.found: list[Finding] = []
+        self.counts: dict[str, Counter[str]] = {id_: Counter() for id_ in rules.by_id}
+
+    def note(self, rule: Rule, verdict: Verdict, hosts: Sequence[str], outcome: Outcome) -> None:
+        self.counts[rule.id][verdict] += 1
+        if verdict in ("violated", "undetermined"):
+            self.found.append(make_finding(rule, verdict, hosts, outcome))
+
+    def evaluation(self) -> Evaluation:
+        ordered = sorted(self.found, key=_order)
+        return Evaluation(
+            findings=tuple(finding for finding in ordered if finding.verdict == "violated"),
+            undetermined=tuple(finding for finding in ordered if finding.verdict == "undetermined"),
+            tallies=tuple(RuleTally(rule=rule, **self.counts[rule]) for rule in sorted(self.counts)),
+        )
 
 
 def evaluate(fleet: Fleet, matrix: Matrix) -> Evaluation:
     """All rules over all hosts; linear in the hosts and in the ties between them."""
-    rules = [CompiledRule(rule, matrix.tables) for rule in matrix.rules]
-    single = [compiled for compiled in rules if len(compiled.rule.roles) == 1]
-    found: list[Finding] = []
-    counts: dict[str, Counter[str]] = {compiled.rule.id: Counter() for compiled in rules}
-    _decide_hosts(fleet, matrix, single, found, counts)
-    for compiled in rules:
-        if len(compiled.rule.roles) > 1:
-            _decide_pairs(fleet, matrix, compiled, found, counts[compiled.rule.id])
-    ordered = sorted(found, key=_order)
-    return Evaluation(
-        findings=tuple(finding for finding in ordered if finding.verdict == "violated"),
-        undetermined=tuple(finding for finding in ordered if finding.verdict == "undetermined"),
-        tallies=tuple(RuleTally(rule=rule, **counts[rule]) for rule in sorted(counts)),
-    )
+    return evaluate_rules(fleet, RuleSet(matrix))
+
+
+def evaluate_rules(fleet: Fleet, rules: RuleSet, around: Around | None = None, candidates: Candidates | None = None) -> Evaluation:
+    """Rules that are compiled already, over all hosts or around some."""
+    tables = _Tables(rules)
+    _decide_hosts(fleet, rules, tables, around)
+    chooser = candidates or ScannedCandidates()
+    for pair_rule in rules.pairs:
+        _decide_pairs(fleet, pair_rule, tables, around, chooser)
+    return tables.evaluation()
 
 
 def _order(finding: Finding) -> tuple[int, str, tuple[str, ...]]:
     return -SEVERITIES.index(finding.severity), finding.rule, tuple(subject.host for subject in finding.subjects)
 
 
-def _decide_hosts(
-    fleet: Fleet, matrix: Matrix, rules: Sequence[CompiledRule], found: list[Finding], counts: Mapping[str, Counter[str]]
-) -> None:
-    gates = [gate_of(c.rule.applies_to or c.rule.when, c.rule.roles[0], matrix.signatures) for c in rules]
-    triggers = Triggers(gates)
+def _decide_hosts(fleet: Fleet, rules: RuleSet, tables: _Tables, around: Around | None) -> None:
+    triggers, single = rules.triggers, rules.single
     decided: Counter[int] = Counter()
-    collected = fleet.collected
-    for name in collected:
+    names = fleet.collected if around is None else sorted(name for name in around.hosts if fleet.hosts[name].collected)
+    for name in names:
         facts = fleet.hosts[name]
         for number in sorted({*triggers.always, *triggers.rules_for(facts)}):
-            compiled = rules[number]
             decided[number] += 1
-            verdict, outcome = compiled.decide(Binding({compiled.rule.roles[0]: facts}, fleet.ties))
-            counts[compiled.rule.id][verdict] += 1
-            if verdict in ("violated", "undetermined"):
-                found.append(make_finding(compiled.rule, verdict, (name,), outcome))
-    for number, compiled in enumerate(rules):
+            _decide_host(fleet, single[number], name, tables)
+    for number, compiled in enumerate(single):
         left = "satisfied" if compiled.rule.applies_to is None else "not_applicable"
-        counts[compiled.rule.id][left] += len(collected) - decided[number]
+        tables.counts[compiled.rule.id][left] += len(names) - decided[number]
+        for name in sorted((around.further.get(compiled.rule.id, frozenset()) - around.hosts) if around else ()):
+            if fleet.hosts[name].collected:
+                _decide_host(fleet, compiled, name, tables)
 
 
-def _decide_pairs(fleet: Fleet, matrix: Matrix, compiled: CompiledRule, found: list[Finding], counts: Counter[str]) -> None:
-    rule = compiled.rule
-    parts = take_apart(rule.applies_to, rule.when, rule.roles)
-    candidates = {role: _candidates(fleet, matrix, rule, role, parts.own[role]) for role in rule.roles}
-    chosen = find_pairs(fleet, parts.ties, rule.roles, candidates, symmetric=rule.symmetric)
+def _decide_host(fleet: Fleet, compiled: CompiledRule, name: str, tables: _Tables) -> None:
+    verdict, outcome = compiled.decide(Binding({compiled.rule.roles[0]: fleet.hosts[name]}, fleet.ties))
+    tables.note(compiled.rule, verdict, (name,), outcome)
+
+
+def _decide_pairs(fleet: Fleet, pair_rule: PairRule, tables: _Tables, around: Around | None, candidates: Candidates) -> None:
+    rule = pair_rule.rule
+    chosen_hosts = {role: candidates.of(fleet, pair_rule, role) for role in rule.roles}
+    near = None if around is None else around.hosts | around.further.get(rule.id, frozenset())
+    chosen = find_pairs(fleet, pair_rule.parts.ties, rule.roles, chosen_hosts, symmetric=rule.symmetric, around=near)
     for pair in chosen.pairs:
-        verdict, outcome = compiled.decide(_bind(fleet, rule, pair))
-        counts[verdict] += 1
-        if verdict in ("violated", "undetermined"):
-            found.append(make_finding(rule, verdict, pair, outcome))
+        verdict, outcome = pair_rule.compiled.decide(bind(fleet, rule, pair))
+        tables.note(rule, verdict, pair, outcome)
     for host in chosen.folded:
-        counts["undetermined"] += 1
-        missing = tuple(dict.fromkeys(d for tie in parts.ties for kind in tie.kinds for d in _doubts(fleet, host, kind, tie.product)))
-        found.append(make_finding(rule, "undetermined", (host,), Outcome(None, missing=missing)))
+        doubts = (d for tie in pair_rule.parts.ties for kind in tie.kinds for d in _doubts(fleet, host, kind, tie.product))
+        tables.note(rule, "undetermined", (host,), Outcome(None, missing=tuple(dict.fromkeys(doubts))))
 
 
 def _doubts(fleet: Fleet, host: str, kind: str, product: str | None) -> tuple[str, ...]:
@@ -138,18 +164,9 @@ def _doubts(fleet: Fleet, host: str, kind: str, product: str | None) -> tuple[st
     )
 
 
-def _candidates(fleet: Fleet, matrix: Matrix, rule: Rule, role: str, own: Sequence[Condition]) -> tuple[str, ...]:
-    """Collected hosts on which a role's own conditions hold or may hold."""
-    condition = Condition(all_=tuple(own))
-    test = compile_condition(condition, Setting(rule.roles, matrix.tables))
-    gate = gate_of(condition, role, matrix.signatures)
-    triggers = Triggers([gate])
-    hosts = (name for name in fleet.collected if gate is None or triggers.rules_for(fleet.hosts[name]))
-    return tuple(name for name in hosts if test(Binding({role: fleet.hosts[name]}, fleet.ties)).value is not False)
-
-
-def _bind(fleet: Fleet, rule: Rule, pair: Pair) -> Binding:
-    return Binding({role: fleet.hosts[name] for role, name in zip(rule.roles, pair, strict=True)}, fleet.ties)
+def bind(fleet: Fleet, rule: Rule, hosts: Pair | Sequence[str]) -> Binding:
+    """The rule's roles bound to hosts in order."""
+    return Binding({role: fleet.hosts[name] for role, name in zip(rule.roles, hosts, strict=False)}, fleet.ties)
 
 
 def make_finding(rule: Rule, verdict: Verdict, hosts: Iterable[str], outcome: Outcome) -> Finding:

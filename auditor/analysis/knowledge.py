@@ -36,7 +36,8 @@ class FleetTies:
             for candidate in name.candidates if name.name else (_ANYBODY,):
                 self._meant.setdefault((candidate, name.kind, name.side), []).append(name)
         self._sides: dict[tuple[str, str, str, str | None], tuple[str, ...]] = {}
-        self._doubtful: dict[tuple[str, str, str | None], tuple[str, ...]] = {}
+        self._doubtful: dict[tuple[str, str, str | None], frozenset[str]] = {}
+        self._open_hosts: dict[tuple[str, str], frozenset[str]] = {}
 
     def between(self, source: str, target: str, kind: str, product: str | None) -> tuple[Edge, ...]:
         """Edges of a kind from one target to another; `same-group` gives the memberships of both."""
@@ -107,7 +108,18 @@ class FleetTies:
     def open_doubts(self, name: str, side: str, kind: str) -> tuple[str, ...]:
         """Claims of an edge of the kind with a host on `side` whose other end may be some other host of the fleet."""
         other = "target" if side == "source" else "source"
-        return tuple(str(o) for o in self._open.get((name, kind, other), ()) if o.candidates or not o.name)
+        return tuple(str(o) for o in self._open.get((name, kind, other), ()) if _may_be_ours(o))
+
+    def open_hosts(self, side: str, kind: str) -> frozenset[str]:
+        """Hosts that have `open_doubts` of a kind on a side."""
+        key = (side, kind)
+        if key not in self._open_hosts:
+            other = "target" if side == "source" else "source"
+            found = (
+                host for (host, of, open_), names in self._open.items() if of == kind and open_ == other and any(map(_may_be_ours, names))
+            )
+            self._open_hosts[key] = frozenset(found)
+        return self._open_hosts[key]
 
     def _group_doubt(self, source: str, target: str, product: str | None) -> tuple[str, ...]:
         """Two hosts may share a group where one's group is not known and the other has one, or may have one."""
@@ -120,18 +132,23 @@ class FleetTies:
         """What was not seen of the whole fleet that could state such an edge at a target."""
         ours, theirs = ("source", "target") if direction == "out" else ("target", "source")
         doubts = dict.fromkeys(self.side_doubt(name, ours, kind, product))
-        for other in self.doubtful(theirs, kind, product):
+        for other in sorted(self.doubtful(theirs, kind, product)):
             if other != name:
                 doubts |= dict.fromkeys(self.side_doubt(other, theirs, kind, product))
         meant = [o for who in (name, _ANYBODY) for o in self._meant.get((who, kind, ours), ()) if o.other != name]
         return _shortened([*doubts, *self.open_doubts(name, ours, kind), *map(str, meant)])
 
-    def doubtful(self, side: str, kind: str, product: str | None) -> tuple[str, ...]:
+    def doubtful(self, side: str, kind: str, product: str | None) -> frozenset[str]:
         """Hosts of which something was not seen that could state such edges; looked for once for all hosts."""
         key = (side, kind, product)
         if key not in self._doubtful:
-            self._doubtful[key] = tuple(name for name in sorted(self._hosts) if self.side_doubt(name, *key))
+            self._doubtful[key] = frozenset(name for name in self._hosts if self.side_doubt(name, *key))
         return self._doubtful[key]
+
+
+def _may_be_ours(name: OpenName) -> bool:
+    """Whether an open end may be a host of the fleet: a plain unknown name is one outside."""
+    return bool(name.candidates) or not name.name
 
 
 def _shortened(texts: Iterable[str]) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ Rules of this file:
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from auditor.analysis.condition import chosen, selectors_of
@@ -82,29 +82,47 @@ def _only_edges(condition: Condition) -> tuple[EdgeSelector, ...]:
 
 
 def find_pairs(
-    fleet: Fleet, ties: Sequence[EdgeSelector], roles: Sequence[str], candidates: Mapping[str, Sequence[str]], *, symmetric: bool
+    fleet: Fleet,
+    ties: Sequence[EdgeSelector],
+    roles: Sequence[str],
+    candidates: Mapping[str, Collection[str]],
+    *,
+    symmetric: bool,
+    around: frozenset[str] | None = None,
 ) -> Pairs:
-    """Pairs (first role, second role) to decide, sorted."""
+    """Pairs (first role, second role) to decide, sorted; only those with a host in `around` where that is given."""
     first, second = frozenset(candidates[roles[0]]), frozenset(candidates[roles[1]])
-    found: dict[Pair, None] = {}
-    for host in candidates[roles[0]]:
-        for other in _tied(fleet, ties, host, roles[0]):
-            if other in second or not fleet.hosts[other].collected:
-                found[host, other] = None
-    for other in candidates[roles[1]]:
-        for host in _tied(fleet, ties, other, roles[1]):
-            if not fleet.hosts[host].collected:
-                found[host, other] = None
-    doubtful = [host for host in candidates[roles[0]] if _in_doubt(fleet, ties, host, roles[0])]
-    doubtful_too = [host for host in candidates[roles[1]] if _in_doubt(fleet, ties, host, roles[1])]
-    folded: tuple[str, ...] = ()
+    found = _tied_pairs(fleet, ties, roles, (first, second), around)
+    doubtful, doubtful_too = (_in_doubt(fleet, ties, role) & hosts for role, hosts in zip(roles, (first, second), strict=True))
+    folded: frozenset[str] = frozenset()
     if len(doubtful) * len(second) + len(first) * len(doubtful_too) > DOUBT_LIMIT:
-        folded = tuple(sorted({*doubtful, *doubtful_too}))
+        folded = doubtful | doubtful_too
     else:
-        found |= dict.fromkeys((host, other) for host in doubtful for other in second if host != other)
-        found |= dict.fromkeys((host, other) for other in doubtful_too for host in first if host != other)
+        found |= {(host, other) for host in doubtful for other in _partners(host, second, around) if host != other}
+        found |= {(host, other) for other in doubtful_too for host in _partners(other, first, around) if host != other}
     pairs = {tuple(sorted(pair)) if symmetric else pair for pair in found}
-    return Pairs(tuple(sorted((pair[0], pair[1]) for pair in pairs)), folded)
+    return Pairs(tuple(sorted((pair[0], pair[1]) for pair in pairs)), tuple(sorted(folded if around is None else folded & around)))
+
+
+def _tied_pairs(
+    fleet: Fleet,
+    ties: Sequence[EdgeSelector],
+    roles: Sequence[str],
+    sides: tuple[frozenset[str], frozenset[str]],
+    around: frozenset[str] | None,
+) -> set[Pair]:
+    """Pairs that an edge ties. A host that was not collected is paired with a candidate at the other end."""
+    first, second = sides
+    found: set[Pair] = set()
+    for host in first if around is None else first & around:
+        found |= {(host, other) for other in _tied(fleet, ties, host, roles[0]) if other in second or not fleet.hosts[other].collected}
+    for other in second if around is None else second & around:
+        found |= {(host, other) for host in _tied(fleet, ties, other, roles[1]) if host in first or not fleet.hosts[host].collected}
+    return found
+
+
+def _partners(host: str, others: frozenset[str], around: frozenset[str] | None) -> frozenset[str]:
+    return others if around is None or host in around else others & around
 
 
 def _tied(fleet: Fleet, ties: Sequence[EdgeSelector], host: str, role: str) -> Iterable[str]:
@@ -125,11 +143,13 @@ def _directions(selector: EdgeSelector, role: str) -> tuple[str, ...]:
     return ("out",) if selector.source == role else ("in",)
 
 
-def _in_doubt(fleet: Fleet, ties: Sequence[EdgeSelector], host: str, role: str) -> bool:
+def _in_doubt(fleet: Fleet, ties: Sequence[EdgeSelector], role: str) -> frozenset[str]:
+    """Hosts of the fleet whose ties of these kinds are not fully known."""
     sides = {"out": "source", "in": "target"}
-    return any(
-        fleet.ties.side_doubt(host, sides[direction], kind, selector.product) or fleet.ties.open_doubts(host, sides[direction], kind)
-        for selector in ties
-        for kind in selector.kinds
-        for direction in _directions(selector, role)
-    )
+    found: set[str] = set()
+    for selector in ties:
+        for kind in selector.kinds:
+            for direction in _directions(selector, role):
+                found |= fleet.ties.doubtful(sides[direction], kind, selector.product)
+                found |= fleet.ties.open_hosts(sides[direction], kind)
+    return frozenset(found)

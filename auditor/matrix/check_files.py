@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterator
 from auditor.analysis.condition import selectors_of
 from auditor.analysis.pairs import take_apart
 from auditor.matrix.check import Fault, Known, check_condition, check_key
+from auditor.matrix.check_installs import check_installs
 from auditor.model.rule import Rule
 from auditor.model.selector import Condition
 from auditor.model.signature import RoleSign, Signature, Signs, ValueSource
@@ -82,6 +83,7 @@ def check_signature(signature: Signature, stem: str, known: Known) -> Iterator[F
     if signature.active is not None:
         yield from _host_condition(signature.active, known, ("active",))
     yield from _addresses(signature.references, "references")
+    yield from check_installs(signature, known)
 
 
 def _identity(id_: str, stem: str) -> Iterator[Fault]:

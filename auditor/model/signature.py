@@ -7,7 +7,8 @@ from typing import Literal
 import msgspec
 
 from auditor.model.grade import Confidence
-from auditor.model.selector import Condition, ProductKind
+from auditor.model.records_software import StartType
+from auditor.model.selector import Condition, Generation, ProductKind, ProductSelector
 
 Decode = Literal[
     "text", "sep_date", "definfo_date", "after_colon", "hex_dword", "trend_pattern", "unix_time", "filetime", "first_line", "sav_version"
@@ -78,6 +79,56 @@ class RoleSign(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     source: str = ""
 
 
+class BroughtService(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A service that an installation brings."""
+
+    name: str
+    start: StartType | None = "auto"
+    runs: bool | None = True
+    """Whether it runs afterwards; null where that is not known."""
+
+
+class BroughtDriver(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A driver that an installation brings."""
+
+    name: str
+    """Service name, or file name without .sys where that is all that is published."""
+    altitudes: tuple[str, ...] = ()
+    """Altitudes of its minifilter instances, decimal text; none where it is no file-system filter."""
+    legacy: bool = False
+    """A file-system filter from before the filter manager."""
+    company: str | None = None
+    """Company as its version resource, or Microsoft's list of altitudes, names it."""
+    start: StartType | None = None
+    group: str | None = None
+    runs: bool | None = True
+
+
+class Brings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What an installation brings or needs; every part whose roles and versions fit holds. What is left out is not known."""
+
+    roles: tuple[str, ...] = ()
+    """Only for these roles; none: for all."""
+    versions: str | None = None
+    """Range; only for these versions."""
+    programs: tuple[str, ...] = ()
+    """DisplayName of its uninstall entries."""
+    services: tuple[BroughtService, ...] | None = None
+    drivers: tuple[BroughtDriver, ...] | None = None
+    """All its drivers, filters among them; null where they are not known."""
+    disk_mb: int | None = None
+    """Free space on the system drive."""
+    memory_mb: int | None = None
+    """Physical memory."""
+    restart: bool | None = None
+    """Whether Windows has to be restarted afterwards."""
+    remove_first: tuple[ProductSelector, ...] = ()
+    """Products that must not be there when it is installed."""
+    confidence: Confidence = "probable"
+    source: str = ""
+    """Address of the page that says so."""
+
+
 class Signature(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How a product is recognised, and where its values stand."""
 
@@ -108,5 +159,10 @@ class Signature(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     """Name space of its groups where products share one; otherwise the signature's id."""
     updates_group: bool = False
     """Whether servers of one group update each other (edges of kind updates inside the group)."""
+    releases: tuple[str, ...] = ()
+    """Release lines that exist, as `10.1`: a version that begins with none of them is not known. None: any version."""
+    comes_with: tuple[Generation, ...] = ()
+    """Generations of Windows that bring it."""
+    installs: tuple[Brings, ...] = ()
     references: tuple[str, ...] = ()
     """http(s) addresses of the pages that the signature rests on."""
