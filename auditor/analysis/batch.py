@@ -11,7 +11,7 @@ import re
 from auditor.analysis.batchexpand import expand
 from auditor.analysis.batchloops import loop_bindings
 from auditor.analysis.batchparse import Batch, Command, For, If, Node, Sequence, parse_batch
-from auditor.analysis.commandline import head_and_rest, keep_placeholders, split_arguments
+from auditor.analysis.commandline import batch_arguments, head_and_rest, keep_placeholders
 from auditor.analysis.shellstate import State
 from auditor.analysis.unknowns import MAX_ALTERNATIVES, MAX_LENGTH, is_unknown, unknown
 from auditor.analysis.walker import Walker
@@ -109,7 +109,8 @@ class _Run:
         first = self._node(node.then, taken, frozen)
         second = self._node(node.otherwise, state, frozen) if node.otherwise is not None else None
         if first is None and second is None:
-            state.merge(taken)
+            taken.merge(state)
+            state.become(taken)
         elif second is None:
             self._leave_open(first, taken)
         else:
@@ -172,7 +173,7 @@ class _Run:
         if not rest.startswith(":"):
             self.walker.run_command(rest, state, called=True)
             return None
-        words = split_arguments(rest)
+        words = batch_arguments(rest)
         index = self.batch.labels.get(words[0][1:].casefold()) if words else None
         if index is None or not self.walker.enter():
             return None

@@ -42,16 +42,12 @@ def _percent_values(match: re.Match[str], state: State) -> list[str]:
     if whole == "%%":
         return ["%"]
     if whole == "%*":
-        return [" ".join(_quoted(a) for a in state.arguments)] if state.arguments is not None else [unknown("%*")]
+        return [" ".join(state.arguments)] if state.arguments is not None else [unknown("%*")]
     if match.group(2) is not None:
         return [_modified(_argument(int(match.group(2)), state), match.group(1), state)]
     if match.group(3) is not None:
         return [_argument(int(match.group(3)), state)]
     return _variable(match.group(4), match.group(5), whole, state)
-
-
-def _quoted(argument: str) -> str:
-    return f'"{argument}"' if " " in argument and not argument.startswith('"') else argument
 
 
 def _argument(number: int, state: State) -> str:

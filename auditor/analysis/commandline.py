@@ -128,6 +128,24 @@ def split_arguments(text: str) -> list[str]:
     return words
 
 
+def batch_arguments(text: str) -> list[str]:
+    """The arguments of a batch file or label as `%1` gives them: quotes stay on, and commas, semicolons and equal signs part them too."""
+    words: list[str] = []
+    current: list[str] = []
+    quoted = False
+    for char in text:
+        quoted ^= char == '"'
+        if char in " \t,;=\r\n" and not quoted:
+            if current:
+                words.append("".join(current))
+            current = []
+        else:
+            current.append(char)
+    if current:
+        words.append("".join(current))
+    return words
+
+
 def head_and_rest(text: str) -> tuple[str, str]:
     """The program's word of a command, unquoted, and everything behind it as written.
 

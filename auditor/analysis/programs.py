@@ -103,15 +103,12 @@ def _start(walker: Walker, _: str, rest: str, state: State) -> None:
 
 
 def _inner_after_options(walker: Walker, _: str, rest: str, state: State) -> None:
-    """Programs that run the rest of their line: `runas ... "command"`, `conhost`, `timeout /t 5 && ...`."""
-    quoted = re.search(r'"([^"]+)"\s*$', rest)
-    words = rest.split(None, 1)
-    inner = quoted.group(1) if quoted else rest
-    while words and words[0].startswith(("/", "-")):
-        inner = words[1] if len(words) > 1 else ""
-        words = inner.split(None, 1)
-    if inner:
-        walker.run_line(inner, state)
+    """Programs that run the rest of their line: `runas /user:x "command"`, `conhost program`."""
+    inner = rest
+    while option := re.match(r"\s*[/-]\S+\s*", inner):
+        inner = inner[option.end() :]
+    quoted = re.fullmatch(r'"([^"]+)"\s*', inner)
+    walker.run_line(quoted.group(1) if quoted else inner, state)
 
 
 _PSEXEC_VALUES = ("-u", "-p", "-n", "-w", "-r", "-a", "-i")

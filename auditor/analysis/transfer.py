@@ -108,7 +108,7 @@ def read_ftp(words: Sequence[str], text_of: TextOf, given: str | None = None) ->
         if script is None:
             return []
         remote = f"ftp://{host}/" if host else unknown(f"host in {script}")
-        return [RawCopy(tool="ftp", source=unknown(f"files in {script}"), destination=remote, writes_executables=None)]
+        return [RawCopy(tool="ftp", source=unknown(f"files in {script}"), destination=remote, writes_executables=None, remote_syntax=True)]
     return read_ftp_script(text, host)
 
 

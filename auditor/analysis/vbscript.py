@@ -112,6 +112,7 @@ class _VbReader:
     def _end_of(self, at: int, opening: str, closing: str) -> int:
         depth = 0
         for index in range(at, len(self.statements)):
+            self.walker.spend(0)
             text = self.statements[index][1]
             if re.match(closing, text, re.IGNORECASE):
                 depth -= 1
@@ -216,6 +217,7 @@ class _VbReader:
         outcomes: list[Variables] = []
         otherwise, start, depth = False, at + 1, 0
         for index in range(at + 1, end):
+            self.walker.spend(0)
             text = self.statements[index][1]
             if (inner := _IF.match(text)) and inner.group(1).casefold() == "if" and not inner.group(3):
                 depth += 1

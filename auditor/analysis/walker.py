@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 
 import msgspec
 
-from auditor.analysis.commandline import head_and_rest, read_part
+from auditor.analysis.commandline import batch_arguments, head_and_rest, read_part, split_arguments
 from auditor.analysis.copytools import RawCopy
 from auditor.analysis.shellstate import State, join_path
 from auditor.analysis.unknowns import is_unknown, shown
@@ -223,8 +223,6 @@ class Walker:
 
     def run_script(self, path: str, rest: str, state: State, arguments: tuple[str, ...] | None = None) -> bool:
         """Run a collected script in its interpreter. False where nothing of that name was collected."""
-        from auditor.analysis.commandline import split_arguments
-
         key = self.find_script(path, state)
         if key is None:
             self.note_unread(path, rest)
@@ -233,10 +231,11 @@ class Walker:
         if text is None:
             self.note_unread(path, rest)
             return True
-        interpreter = self.interpreters.get(script_kind(key, text))
+        kind = script_kind(key, text)
+        interpreter = self.interpreters.get(kind)
         if interpreter is None or sum(1 for f in self.frames if f.record == key) > 1 or not self.enter():
             return interpreter is not None
-        given = arguments if arguments is not None else tuple(split_arguments(rest))
+        given = tuple(batch_arguments(rest)) if kind == "batch" else arguments if arguments is not None else tuple(split_arguments(rest))
         saved = state.arguments, state.script
         state.arguments, state.script = given, key if state.script is None or "\\" in key else state.script
         self.frames.append(Frame("scripts", key, "", ""))

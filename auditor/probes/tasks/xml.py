@@ -24,7 +24,8 @@ from auditor.probes.recorded.outcome import Fault, Outcome, failed
 MAX_ELEMENTS = 500_000
 MAX_CHARACTERS = 32 * 1024 * 1024
 _DECLARATION = re.compile(r"<\?xml\b[^>]{0,300}\?>", re.IGNORECASE)
-_TASK_START = re.compile(r"<Task(?=[\s>])")
+_TASK_START = re.compile(r"<Task(?=[\s>/])")
+_ROOT = re.compile(r"<(Tasks|TaskV2|Task|ScheduledTasks|ImmediateTaskV2|ImmediateTask)(?=[\s>/])")
 _COMMENT_PATH = re.compile(r"<!--\s*(\\[^\r\n]{0,1000}?)\s*-->\s*$")
 _POSITION = re.compile(r": line \d+, column \d+$")
 _DAYS = ("Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday")
@@ -66,14 +67,11 @@ def _documents(text: str) -> Iterator[tuple[int, str]]:
     cuts = sorted({0, *starts, len(text)})
     for start, end in itertools.pairwise(cuts):
         piece = text[start:end]
-        opening, closing = _root_start(piece), piece.rfind(">")
-        if 0 <= opening < closing:
-            yield start + opening, piece[opening : closing + 1]
-
-
-def _root_start(piece: str) -> int:
-    match = re.search(r"<(?:Task|Tasks|ScheduledTasks|ImmediateTask|ImmediateTaskV2|TaskV2)(?=[\s>/])", piece)
-    return match.start() if match else -1
+        root = _ROOT.search(piece)
+        if root:
+            closing = piece.rfind(f"</{root.group(1)}>")
+            last = closing + len(root.group(1)) + 3 if closing > root.start() else piece.rfind(">") + 1
+            yield start + root.start(), piece[root.start() : last]
 
 
 def _read_document(text: str, start: int, piece: str, path: str | None) -> list[ScheduledTask | Fault]:
