@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections.abc import Collection, Iterator, Sequence
+from typing import TypeVar
 
 from sqlalchemy import Connection, Engine, exc
 
@@ -15,10 +16,13 @@ from auditor.analysis.lives import run_view
 from auditor.model.change import Accepted, Explanation, FindingLife
 from auditor.model.finding import Report
 from auditor.model.host import HostResult, Snapshot, Target
-from auditor.store import keeping, past, reading, writing
+from auditor.store import keeping, notes, past, reading, writing
+from auditor.store.notes import Note, NoteKind
 from auditor.store.past import StoredState
 from auditor.store.shapes import RunKind, RunState, StoredHost, StoredRun
 from auditor.store.wording import store_error
+
+T = TypeVar("T")
 
 
 class Store:
@@ -145,3 +149,13 @@ class Store:
         """Notes why changes are expected, in place of an earlier entry of that id."""
         with self._transaction() as connection:
             keeping.explain(connection, entry)
+
+    def notes(self, kind: NoteKind, of: type[T]) -> dict[str, T]:
+        """What the watch remembers of a kind, by id."""
+        with self._transaction() as connection:
+            return notes.read(connection, kind, of)
+
+    def save_notes(self, *changed: Note) -> None:
+        """Keeps and drops what the watch remembers, all of it or nothing."""
+        with self._transaction() as connection:
+            notes.write(connection, changed)

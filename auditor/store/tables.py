@@ -142,6 +142,16 @@ EXPLANATION = Table(
 )
 
 
+NOTE = Table(
+    "note",
+    METADATA,
+    Column("kind", String(20), primary_key=True),
+    Column("id", String(100), primary_key=True),
+    Column("data", Text, nullable=False),
+    Column("seal", String(16), nullable=False),
+)
+
+
 _FIRST_TABLES = (SCHEMA, BLOB, RUN, SNAPSHOT, RESULT, PART, FINDING)
 
 
@@ -154,7 +164,12 @@ def _second(connection: Connection) -> None:
     METADATA.create_all(connection, tables=(LIFE, ACCEPTED, EXPLANATION))
 
 
-STEPS: tuple[Callable[[Connection], None], ...] = (_first, _second)
+def _third(connection: Connection) -> None:
+    """What the watch remembers: its own state, observation cases, notices that are still to be delivered."""
+    METADATA.create_all(connection, tables=(NOTE,))
+
+
+STEPS: tuple[Callable[[Connection], None], ...] = (_first, _second, _third)
 """Step number n (from 0) leads to version `FIRST_FORMAT` + n. A step names the tables that it makes."""
 
 VERSION = FIRST_FORMAT + len(STEPS) - 1

@@ -12,6 +12,8 @@ from auditor.model.errors import StoreError
 from auditor.model.host import HostResult
 from auditor.store import Store, open_store
 from auditor.store.chains import let_stand_alone
+from auditor.store.notes import Note, NoteKind
+from auditor.store.tables import STEPS
 from tests.edges.postgres import Place
 from tests.edges.store_samples import AT, fill, result_of, sample_report, snapshot_of, target_of
 
@@ -246,3 +248,36 @@ def test_a_store_of_another_version_is_refused(place: Place) -> None:
         for write in (True, False):
             with pytest.raises(StoreError, match=words), open_store(place.where, write=write):
                 pass
+
+
+class _Remembered(msgspec.Struct, frozen=True):
+    text: str
+
+
+def test_what_the_watch_remembers_is_kept_changed_and_dropped_at_once(place: Place) -> None:
+    def note(name: str, text: str | None, kind: NoteKind = "case") -> Note:
+        return Note(kind=kind, id=name, value=None if text is None else _Remembered(text))
+
+    with open_store(place.where) as store:
+        store.save_notes(note("b", "größe \0"), note("a", "1"), note("a", "other", "notice"))
+        store.save_notes(note("a", "2"), note("b", None), note("never", None))
+        assert store.notes("case", _Remembered) == {"a": _Remembered("2")}
+        assert store.notes("notice", _Remembered) == {"a": _Remembered("other")}
+    place.execute("UPDATE note SET data = '{\"text\":\"3\"}' WHERE kind = 'case'")
+    with open_store(place.where, write=False) as store, pytest.raises(StoreError, match="damaged"):
+        store.notes("case", _Remembered)
+
+
+def test_a_store_of_an_earlier_version_is_led_to_this_one(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With what it holds; until then it is not read."""
+    monkeypatch.setattr("auditor.store.opening.STEPS", STEPS[:1])
+    with open_store(place.where) as store:
+        run = store.begin_run("audit", AT, "0.1.0")
+        store.save_result(run, target_of("SRVA"), result_of("SRVA", snapshot_of("SRVA")))
+    monkeypatch.undo()
+    with pytest.raises(StoreError, match="older version"), open_store(place.where, write=False):
+        pass
+    with open_store(place.where) as store:
+        store.finish_run(run, sample_report())
+        assert store.read_snapshot("SRVA") == snapshot_of("SRVA")
+        assert store.notes("case", _Remembered) == {}
