@@ -7,14 +7,23 @@ import importlib.util
 import os
 import ssl
 import struct
+import threading
 from base64 import b64encode
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import msgspec
 import pytest
 
+from auditor.collect.canary import CredentialCanary
+from auditor.collect.fleet import Limits
+from auditor.collect.kerberos import Tickets
+from auditor.collect.policy import Allowed
+from auditor.collect.tls import TlsContexts
+from auditor.collect.transport import Ways
+from auditor.doctor import Setting, examine
 from auditor.model.credential import Credential
 from auditor.model.host import HostResult, Target
 from auditor.probes.bundle import ProbeRequest
@@ -171,6 +180,26 @@ def test_a_kdc_that_is_not_there(domain: Domain, monkeypatch: pytest.MonkeyPatch
     result = domain.ask("sealed", credential())
     assert (result.status, result.reason) == ("failed", "the KDC of the realm can't be reached or found")
     assert os.environ["KRB5_CONFIG"] == str(tmp_path / "krb5.conf")
+
+
+def test_the_doctor_says_the_same_words(domain: Domain) -> None:
+    setting = Setting(
+        request=REQUEST,
+        undecided=lambda _target, _result: (),
+        limits=Limits(host_deadline_seconds=30),
+        allowed=Allowed(),
+        now=lambda: datetime.now(UTC),
+        stop=threading.Event(),
+        ports=(),
+    )
+    for name, state in (("sealed.lab.example", "ok"), ("unknown.lab.example", "problem")):
+        target = msgspec.structs.replace(domain.fleet.target("sealed"), kerberos_host=name)
+        ways = Ways(TlsContexts(), CredentialCanary(), Tickets())
+        found = examine(target, credential(), ways, setting)
+        steps = {step.name: step for step in found.steps}
+        assert "Kerberos" in steps["mechanisms"].said
+        assert steps["logon"].state == state
+    assert "the KDC knows no service HTTP/unknown.lab.example" in steps["logon"].said
 
 
 def _turn_clock(ticket: Path, seconds: int) -> None:
