@@ -126,12 +126,23 @@ def _clean_texts(value: Any) -> Any:
         return redact(value) if value else value
     if isinstance(value, dict):
         return {k: _clean_texts(v) for k, v in value.items()}
-    return [_clean_texts(v) for v in value] if isinstance(value, list) else value
+    return [_clean_texts(v) for v in value] if isinstance(value, list | tuple) else value
+
+
+def _clean_task(record: dict[str, Any]) -> dict[str, Any]:
+    """A task's secrets; arguments are looked at behind their program, for what they mean depends on it."""
+    for action in record.get("actions") or ():
+        command, arguments = action.get("command"), action.get("arguments")
+        line = redact(f"{command} {arguments}") if command and arguments else ""
+        if line.startswith(f"{command} "):
+            action["arguments"] = line[len(command) + 1 :]
+    cleaned: dict[str, Any] = _clean_texts(record)
+    return cleaned
 
 
 _CLEANERS: Mapping[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
     "registry": _clean_registry,
-    "tasks": _clean_texts,
+    "tasks": _clean_task,
     "commands": _clean_texts,
     "wmi": _clean_texts,
     "services": _clean_texts,

@@ -107,7 +107,9 @@ def _table(lines: list[str], outcome: Outcome[DriverRow]) -> list[tuple[Named, b
         if line.startswith("  "):
             _spilled(rows, layout, line)
             continue
-        following = body[index + 1][1] if index + 1 < len(body) else ""
+        following = body[index + 1][1] if index + 1 < len(body) else None
+        if sum(1 for value in cut(line, columns) if value) < 2:
+            continue
         if _was_cut(line, columns, following):
             outcome.faults.append(Fault(place=f"line {number}", message=f"the row was cut: {line.strip()[:80]}"))
             continue
@@ -117,10 +119,12 @@ def _table(lines: list[str], outcome: Outcome[DriverRow]) -> list[tuple[Named, b
     return rows
 
 
-def _was_cut(line: str, columns: list[tuple[int, int]], following: str) -> bool:
-    """A row that ends in its padding before the last column starts: driverquery pads rows to their whole width."""
+def _was_cut(line: str, columns: list[tuple[int, int]], following: str | None) -> bool:
+    """A row that ends before the last column starts, in its padding or at the text's end: driverquery pads rows to their whole width."""
     wide = cells(line)
-    return len(wide) < columns[-1][0] and wide.endswith(" ") and not following.startswith("  ")
+    if len(wide) >= columns[-1][0] or (following or "").startswith("  "):
+        return False
+    return wide.endswith(" ") or following is None
 
 
 def _spilled(rows: list[tuple[Named, bool]], layout: tuple[str, ...], line: str) -> None:

@@ -17,6 +17,7 @@ TYPES = {
     7: "REG_MULTI_SZ", 8: "REG_RESOURCE_LIST", 9: "REG_FULL_RESOURCE_DESCRIPTOR", 10: "REG_RESOURCE_REQUIREMENTS_LIST", 11: "REG_QWORD",
 }  # fmt: skip
 _VALUE = re.compile(r'\s*(?:@|"((?:[^"\\]|\\.)*)")\s*=\s*(.*)', re.DOTALL)
+_STARTS = re.compile(r'\s*(?:@|"(?:[^"\\]|\\.)+")\s*=')
 _HEX = re.compile(r"hex(?:\(([0-9a-fA-F]{1,8})\))?:(.*)", re.IGNORECASE | re.DOTALL)
 _BYTES = re.compile(r"[0-9a-fA-F]{2}(?:,[0-9a-fA-F]{2})*,?")
 
@@ -100,7 +101,7 @@ def _statement(lines: list[str], at: int) -> tuple[str, int]:
             at += 1
         return "".join(parts), at
     while _open_quote(parts[-1], first=len(parts) == 1) and at < len(lines) and len(parts) < 1000:
-        if lines[at].startswith("[HKEY_"):
+        if lines[at].startswith("[HKEY_") or _STARTS.match(lines[at]):
             break
         parts.append(lines[at])
         at += 1
