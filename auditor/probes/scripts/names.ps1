@@ -4,7 +4,7 @@ $kinds = 'bat|cmd|ps1|vbs|vbe|js|jse|wsf|rcj|pl|py|kix'
 $ending = '\.(' + $kinds + ')$'
 $options = [Text.RegularExpressions.RegexOptions]'IgnoreCase, Multiline'
 # Lines that can name a script, picked without a loop over all lines.
-$naming = New-Object Text.RegularExpressions.Regex ('^.*(\.(' + $kinds + ')\b|-s:|/job:|/script=).*$', $options)
+$naming = New-Object Text.RegularExpressions.Regex (('^.*(\.(' + $kinds + ')\b|-s:|/job:|/script=).*$'), $options)
 $remark = New-Object Text.RegularExpressions.Regex ('^\s*(@?\s*rem\b|::|#|'')', $options)
 $setting = New-Object Text.RegularExpressions.Regex ('^\s*@?\s*set\s+"?([A-Za-z_][\w.-]*)=([^"\r\n&|]*)', $options)
 $piece = New-Object Text.RegularExpressions.Regex '"([^"\r\n]+)"|''([^''\r\n]{1,260})''|([^\s"&|<>()=,;]+=?)'
