@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from auditor.probes.wmi.entries import Entry, display_name, entries, note_replaced, start_of, tag_of
+from auditor.probes.wmi.entries import Entry, display_name, each, entries, note_replaced, start_of, tag_of
 from auditor.probes.wmi.files import closed, facts_of, many_files, refusal
 from auditor.probes.wmi.properties import trimmed
 from auditor.probes.wmi.questions import Instance, Steps
@@ -25,19 +25,22 @@ _UNSEEN = ("product_version", "product", "description", "original_name", "link_t
 def drivers(survey: Survey, sheet: Sheet) -> Steps[None]:
     """Every driver; always partial, for no file is read."""
     looked_for: dict[str, dict[str, Any]] = {}
-    for entry in (yield from entries(survey, sheet, "Win32_SystemDriver")):
-        if entry.is_driver:
-            row = yield from _driver(survey, sheet, entry)
-            if (yield from _place(survey, sheet, row)):
-                looked_for[entry.name] = row
+    found = [entry for entry in (yield from entries(survey, sheet, "Win32_SystemDriver")) if entry.is_driver]
+    yield from each(sheet, found, lambda entry: _add(survey, sheet, entry, looked_for))
     for field in _UNSEEN if sheet.rows else ():
         sheet.gap("", field, NO_CONTENTS)
     if survey.request.hash_drivers != "none":
         sheet.gap("", "sha256", NO_CONTENTS)
     yield from note_replaced(survey.registry, sheet, "image_path")
-    found = yield from many_files(survey, [row["path"] for row in looked_for.values()])
+    files = yield from many_files(survey, [row["path"] for row in looked_for.values()])
     for row in looked_for.values():
-        yield from _add_file(survey, sheet, row, found.get(row["path"].upper()))
+        yield from _add_file(survey, sheet, row, files.get(row["path"].upper()))
+
+
+def _add(survey: Survey, sheet: Sheet, entry: Entry, looked_for: dict[str, dict[str, Any]]) -> Steps[None]:
+    row = yield from _driver(survey, sheet, entry)
+    if (yield from _place(survey, sheet, row)):
+        looked_for[entry.name] = row
 
 
 def _driver(survey: Survey, sheet: Sheet, entry: Entry) -> Steps[dict[str, Any]]:

@@ -6,6 +6,8 @@ An account that may not see a service does not find it in the classes, without a
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import msgspec
 
 from auditor.model.errors import CollectError
@@ -16,7 +18,12 @@ from auditor.probes.wmi.sheet import Sheet
 from auditor.probes.wmi.survey import SERVICES_KEY, Survey
 
 STARTS = {0: "boot", 1: "system", 2: "auto", 3: "demand", 4: "disabled"}
-_COLUMNS = "Name, DisplayName, ServiceType, StartMode, StartName, State, TagId"
+CLASSES = ("Win32_Service", "Win32_SystemDriver")
+_COLUMNS = "Name, DisplayName, ServiceType, StartName, State, TagId"
+_TYPES = {
+    "Kernel Driver": 1, "File System Driver": 2, "Adapter": 4, "Recognizer Driver": 8, "Own Process": 0x10, "Share Process": 0x20,
+}  # fmt: skip
+"""Words of Win32_BaseService.ServiceType to the registry's Type; per-user services are `Unknown` to it."""
 _STATES = {
     "Running": "running", "Stopped": "stopped", "Start Pending": "start_pending", "Stop Pending": "stop_pending",
     "Continue Pending": "continue_pending", "Pause Pending": "pause_pending", "Paused": "paused",
@@ -29,7 +36,7 @@ class Entry(msgspec.Struct, frozen=True):
 
     name: str
     type: int
-    """The registry's Type."""
+    """The registry's Type, without the flags of interactive services where the service manager told it."""
     controlled: Instance | None = None
     """What the service manager says of it; None where it shows nothing."""
 
@@ -55,35 +62,51 @@ class Entry(msgspec.Struct, frozen=True):
 
 
 def entries(survey: Survey, sheet: Sheet, states: str | None = None) -> Steps[list[Entry]]:
-    """Every entry that can be opened; those that can't are gaps. Raises CollectError where the Services key is denied.
+    """Every entry of the Services key; those whose type can't be read are gaps. Raises CollectError where the key is denied.
 
-    `states` is the class that has the states, Win32_Service or Win32_SystemDriver; without it none are asked for.
+    `states` is the class whose states the section shows: where it is refused they are a gap. The other classes only spare questions.
     """
-    controlled = (yield from _controlled(survey, sheet, states)) if states else {}
+    controlled: dict[str, Instance] = {}
+    for class_name in CLASSES:
+        controlled |= yield from _controlled(survey, sheet if class_name == states else None, class_name)
     found: list[Entry] = []
     for name in (yield from survey.registry.subkeys(SERVICES_KEY)):
+        shown = controlled.get(name.upper())
+        kind = _TYPES.get(text_of(shown, "ServiceType") or "") if shown else None
         try:
-            kind = yield from survey.registry.number(rf"{SERVICES_KEY}\{name}", "Type")
+            kind = kind or (yield from survey.registry.number(rf"{SERVICES_KEY}\{name}", "Type"))
         except CollectError as error:
             if error.status == "timed_out":
                 raise
             sheet.gap(name, "", error.message)
             continue
         if kind is not None:
-            found.append(Entry(name, kind, controlled.get(name.upper())))
+            found.append(Entry(name, kind, shown))
     return found
 
 
-def _controlled(survey: Survey, sheet: Sheet, class_name: str) -> Steps[dict[str, Instance]]:
-    """By name in upper case; where the class is refused, the states are a gap."""
+def _controlled(survey: Survey, sheet: Sheet | None, class_name: str) -> Steps[dict[str, Instance]]:
+    """By name in upper case; where the class is refused, the states are a gap of the sheet."""
     try:
         instances = yield from survey.once(f"SELECT {_COLUMNS} FROM {class_name}")  # noqa: S608 (of constants)
     except CollectError as error:
         if error.status == "timed_out":
             raise
-        sheet.gap("", "state", f"{class_name}: {error.message}")
+        if sheet is not None:
+            sheet.gap("", "state", f"{class_name}: {error.message}")
         return {}
     return {(text_of(instance, "Name") or "").upper(): instance for instance in instances}
+
+
+def each(sheet: Sheet, found: list[Entry], steps: Callable[[Entry], Steps[None]]) -> Steps[None]:
+    """Takes the steps for each entry; one that is closed to the account is a gap, and the others go on."""
+    for entry in found:
+        try:
+            yield from steps(entry)
+        except CollectError as error:
+            if error.status == "timed_out":
+                raise
+            sheet.gap(entry.name, "", error.message)
 
 
 def start_of(registry: Registry, entry: Entry) -> Steps[str | None]:
@@ -96,6 +119,12 @@ def display_name(registry: Registry, entry: Entry) -> Steps[str | None]:
     """The service manager's name; where it shows nothing the registry's."""
     shown = text_of(entry.controlled, "DisplayName") if entry.controlled else None
     return shown or (yield from registry.text(entry.key, "DisplayName"))
+
+
+def account_of(registry: Registry, entry: Entry) -> Steps[str | None]:
+    """The account that a service runs as."""
+    shown = text_of(entry.controlled, "StartName") if entry.controlled else None
+    return shown or (yield from registry.text(entry.key, "ObjectName"))
 
 
 def tag_of(registry: Registry, entry: Entry) -> Steps[int | None]:

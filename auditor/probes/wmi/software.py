@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from auditor.model.errors import CollectError
-from auditor.probes.wmi.entries import Entry, display_name, entries, note_replaced, start_of
+from auditor.probes.wmi.entries import Entry, account_of, display_name, each, entries, note_replaced, start_of
 from auditor.probes.wmi.questions import Steps
 from auditor.probes.wmi.registry import Registry
 from auditor.probes.wmi.sheet import Sheet
@@ -44,9 +44,8 @@ def _program(registry: Registry, sheet: Sheet, view: str, key: str, name: str) -
 
 def services(survey: Survey, sheet: Sheet) -> Steps[None]:
     """Every Win32 service but the instances of per-user services."""
-    for entry in (yield from entries(survey, sheet, "Win32_Service")):
-        if entry.is_service:
-            yield from _service(survey.registry, sheet, entry)
+    found = [entry for entry in (yield from entries(survey, sheet, "Win32_Service")) if entry.is_service]
+    yield from each(sheet, found, lambda entry: _service(survey.registry, sheet, entry))
     yield from note_replaced(survey.registry, sheet, "image_path")
 
 
@@ -54,7 +53,7 @@ def _service(registry: Registry, sheet: Sheet, entry: Entry) -> Steps[None]:
     key = entry.key
     known = {value.upper() for value in (yield from registry.values(key)) or {}}
     texts: dict[str, str | None] = {}
-    for value, field in (("ImagePath", "image_path"), ("Group", "group"), ("Description", "description"), ("ObjectName", "account")):
+    for value, field in (("ImagePath", "image_path"), ("Group", "group"), ("Description", "description")):
         texts[field] = (yield from registry.text(key, value)) if value.upper() in known else None
     delayed = (yield from registry.number(key, "DelayedAutostart")) if "DELAYEDAUTOSTART" in known else None
     groups = (yield from registry.items(key, "DependOnGroup")) if "DEPENDONGROUP" in known else []
@@ -67,6 +66,7 @@ def _service(registry: Registry, sheet: Sheet, entry: Entry) -> Steps[None]:
         service_dll=library,
         start=(yield from start_of(registry, entry)),
         delayed=delayed == 1,
+        account=(yield from account_of(registry, entry)),
         type=_SERVICE_TYPES.get(entry.type & ~_INTERACTIVE, "other"),
         state=entry.state,
         depends_on=[
@@ -80,13 +80,8 @@ def _service(registry: Registry, sheet: Sheet, entry: Entry) -> Steps[None]:
 
 def filters(survey: Survey, sheet: Sheet) -> Steps[None]:
     """Minifilter instances, legacy filters, class filters."""
-    for entry in (yield from entries(survey, sheet)):
-        try:
-            yield from _filter(survey.registry, sheet, entry)
-        except CollectError as error:
-            if error.status == "timed_out":
-                raise
-            sheet.gap(entry.name, "", error.message)
+    found = yield from entries(survey, sheet)
+    yield from each(sheet, found, lambda entry: _filter(survey.registry, sheet, entry))
     yield from _class_filters(survey.registry, sheet)
 
 
