@@ -16,7 +16,7 @@ from auditor.analysis.drift.compare import Side, side_of, system_of
 from auditor.analysis.drift.host import Asked, Before, Found, Rules, host_drift
 from auditor.analysis.drift.integrity import Files, definitions_behind, managers_differing
 from auditor.analysis.drift.normalise import Normaliser
-from auditor.analysis.drift.peers import Outlier, Peers, narrowest_groups
+from auditor.analysis.drift.peers import FEWEST, Outlier, Peers, narrowest_groups
 from auditor.analysis.drift.since import Moment
 from auditor.analysis.facts import HostFacts
 from auditor.model.baseline import Baseline, DriftKnowledge
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 LOOK_BACK = 30
 """How many snapshots are searched for a section that the one before did not see."""
+MOST_NEIGHBOURS = 1_000
+"""How many other hosts one host is held against."""
 Kind = tuple[object, ...]
 
 
@@ -137,10 +139,11 @@ class Among:
         self._inventory[snapshot.host] = groups
 
     def peers(self, host: str) -> dict[str, Peers]:
-        """The counted groups of a host."""
+        """The counted groups of a host that are large enough to have a majority."""
         kind = self._kinds.get(host)
-        places = [(group, kind) for group in self._groups.get(host, ()) if kind is not None]
-        return {group: self._peers[group, kind] for group, kind in places if kind is not None and (group, kind) in self._peers}
+        groups = self._groups.get(host, ()) if kind is not None else ()
+        counted = {group: self._peers[group, kind] for group in groups if kind is not None and (group, kind) in self._peers}
+        return {group: peers for group, peers in counted.items() if peers.hosts >= FEWEST}
 
     def found(self, host: str) -> list[Found]:
         """What differs on a host from the others."""
@@ -235,3 +238,19 @@ def fleet_drift(
     for state in newest:
         if wanted is None or state.host in wanted:
             yield comparer.host(store.states(state.host), among)
+
+
+def among_for(store: Store, known: Known, newest: Sequence[StoredState], one: StoredState) -> Among:
+    """One host held against the nearest others: those of its narrowest groups, then others of its groups, up to `MOST_NEIGHBOURS`.
+
+    `newest` is the newest state of every host; `one` is the host's state that is compared.
+    """
+    members = {group: hosts for group, hosts in narrowest_groups({s.host: s.groups for s in newest}).items() if one.host in hosts}
+    near = {host for hosts in members.values() for host in hosts}
+    ranked = sorted(
+        (s for s in newest if s.host != one.host), key=lambda s: (s.host not in near, not set(s.groups) & set(one.groups), s.host)
+    )
+    among = Among(known, members)
+    for state in (one, *ranked[:MOST_NEIGHBOURS]):
+        among.add(store.read_state(state), state.groups)
+    return among

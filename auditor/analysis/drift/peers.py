@@ -76,6 +76,11 @@ class Peers:
             if normaliser.compared(section) and ALL not in normaliser.plan(section).individual:
                 self._tables[section] = _Table()
 
+    @property
+    def hosts(self) -> int:
+        """How many were counted."""
+        return len(self._hosts)
+
     def add(self, snapshot: Snapshot) -> None:
         """One more host."""
         number = len(self._hosts)
