@@ -58,13 +58,33 @@ class Candidates(Protocol):
 
 
 class ScannedCandidates:
-    """Looks at every host of the fleet."""
+    """Looks at every host of one fleet, once."""
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[str, str], frozenset[str]] = {}
 
     def of(self, fleet: Fleet, rule: PairRule, role: str) -> Collection[str]:
         """See Candidates."""
-        plan = rule.roles[role]
-        hosts = (name for name in fleet.collected if plan.gate is None or plan.triggers.rules_for(fleet.hosts[name]))
-        return tuple(name for name in hosts if can_play(fleet, rule, role, name))
+        key = (rule.rule.id, role)
+        if key not in self._known:
+            plan = rule.roles[role]
+            hosts = (name for name in fleet.collected if plan.gate is None or plan.triggers.rules_for(fleet.hosts[name]))
+            self._known[key] = frozenset(name for name in hosts if can_play(fleet, rule, role, name))
+        return self._known[key]
+
+
+class ForkedCandidates:
+    """Those of a base, with the changed hosts looked at anew."""
+
+    def __init__(self, base: Candidates, base_fleet: Fleet, changed: frozenset[str]) -> None:
+        self._base = base
+        self._fleet = base_fleet
+        self._changed = changed
+
+    def of(self, fleet: Fleet, rule: PairRule, role: str) -> Collection[str]:
+        """See Candidates."""
+        ours = frozenset(name for name in self._changed if fleet.hosts[name].collected and can_play(fleet, rule, role, name))
+        return (frozenset(self._base.of(self._fleet, rule, role)) - self._changed) | ours
 
 
 def can_play(fleet: Fleet, rule: PairRule, role: str, name: str) -> bool:

@@ -32,13 +32,23 @@ _ONLY_GAPS = re.compile(r"(\d+ not read, see gaps)?")
 class HostFacts:
     """A host's snapshot with indexes. `products` and `unsure` are filled by the detector."""
 
-    def __init__(self, snapshot: Snapshot, groups: tuple[str, ...] = (), *, collected: bool = True, reason: str = "") -> None:
+    def __init__(
+        self,
+        snapshot: Snapshot,
+        groups: tuple[str, ...] = (),
+        *,
+        collected: bool = True,
+        reason: str = "",
+        notes: Mapping[tuple[str, str], str] | None = None,
+    ) -> None:
         self.name = snapshot.host
         self.snapshot = snapshot
         self.sections = snapshot.sections
         self.groups = groups
         self.collected = collected
         self._reason = reason
+        self._notes = notes or {}
+        """Section and case-folded record to why what is not known of it is not, for records that no host told of."""
         self.products: tuple[Product, ...] = ()
         self.unsure: Mapping[str, tuple[str, ...]] = {}
         """Signature id to what is missing, for products whose presence is not known."""
@@ -70,6 +80,8 @@ class HostFacts:
         for gap in self.section(section).gaps:
             if (gap.record.casefold() == record.casefold() and gap.field in ("", field)) or (not gap.record and gap.field == field):
                 return f"{self.name}: {section}: {record}: {field}: {gap.reason}"
+        if (note := self._notes.get((section, record.casefold()))) is not None:
+            return f"{self.name}: {section}: {record}: {field}: {note}"
         return f"{self.name}: {section}: {record}: {field}: not known"
 
     def unasked(self, kind: str, name: str) -> tuple[str, ...]:

@@ -17,11 +17,11 @@ from auditor.model.rule import Matrix
 class Fleet:
     """Hosts by target name; those of which nothing was collected have empty facts that know nothing."""
 
-    def __init__(self, hosts: Mapping[str, HostFacts], resolver: Resolver, graph: FleetGraph) -> None:
+    def __init__(self, hosts: Mapping[str, HostFacts], resolver: Resolver, graph: FleetGraph, ties: FleetTies | None = None) -> None:
         self.hosts = hosts
         self.resolver = resolver
         self.graph = graph
-        self.ties = FleetTies(graph, hosts)
+        self.ties = ties or FleetTies(graph, hosts)
 
     @property
     def collected(self) -> tuple[str, ...]:

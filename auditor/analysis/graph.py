@@ -35,6 +35,7 @@ class FleetGraph:
         self._in: dict[tuple[str, str], dict[str, tuple[Edge, ...]]] = {}
         self._members: dict[str, list[Edge]] = {}
         self._groups: dict[str, list[Edge]] = {}
+        self._outside: dict[str, list[Edge]] = {}
         for edge in self.edges:
             self._add(edge)
 
@@ -47,6 +48,8 @@ class FleetGraph:
             for table, ours, other in ((self._out, source, target), (self._in, target, source)):
                 row = table.setdefault((edge.kind, ours), {})
                 row[other] = (*row.get(other, ()), edge)
+        elif edge.kind == "copies-to":
+            self._outside.setdefault(source if edge.source.startswith("host:") else target, []).append(edge)
 
     @property
     def unresolved(self) -> tuple[str, ...]:
@@ -65,6 +68,10 @@ class FleetGraph:
         """Memberships in a group, by the group's node."""
         return self._members.get(group, ())
 
+    def copies_outside(self, name: str) -> Sequence[Edge]:
+        """Copies between a target and names that are no targets."""
+        return self._outside.get(name, ())
+
     def networkx(self) -> networkx.MultiDiGraph[str]:
         """The graph for networkx: nodes with `kind` and `label`, each edge with its `Edge` under `edge`."""
         import networkx as nx
@@ -78,15 +85,16 @@ class FleetGraph:
         return graph
 
 
+def claimed_edges(facts: HostFacts, naming: Naming) -> list[Edge]:
+    """The edges that one host's evidence states; names that stay open are noted in `naming`."""
+    return [*product_edges(facts, naming), *copy_edges(facts, naming), *logon_edges(facts, naming), *serving_edges(facts, naming)]
+
+
 def build_graph(hosts: Mapping[str, HostFacts], resolver: Resolver) -> FleetGraph:
     """The graph of all collected hosts. `hosts` are facts by target name with their products detected."""
     naming = Naming(resolver)
     edges: list[Edge] = []
     for host in sorted(hosts):
-        facts = hosts[host]
-        edges += product_edges(facts, naming)
-        edges += copy_edges(facts, naming)
-        edges += logon_edges(facts, naming)
-        edges += serving_edges(facts, naming)
+        edges += claimed_edges(hosts[host], naming)
     edges += update_edges({name: hosts[name] for name in sorted(hosts)})
     return FleetGraph(edges, naming.open)

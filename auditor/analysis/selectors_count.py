@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
@@ -73,6 +73,8 @@ def _count_products(selector: CountSelector, product: ProductSelector, setting: 
 def _count_drivers(selector: CountSelector, driver: DriverSelector, setting: Setting) -> Test:
     role, tests = setting.role(driver.host), driver_tests(driver, setting)
     name = driver.name.casefold().removesuffix(".sys") if driver.name else None
+    fits = compile_pattern(name) if name else None
+    meant = (lambda record: fits(record.casefold().rsplit("\\", 1)[-1].removesuffix(".sys"))) if fits else None
 
     def test(binding: Binding) -> Outcome:
         facts, tally = binding.hosts[role], _Tally()
@@ -86,21 +88,27 @@ def _count_drivers(selector: CountSelector, driver: DriverSelector, setting: Set
                 tally.missing += [facts.why("drivers", record.name, field) for field, fit in tests if fit(record) is None]
             else:
                 tally.sure.setdefault(label, []).append(facts.evidence("drivers", record.name))
-        return _listed(facts, "drivers", tally).outcome(selector.at_least, selector.at_most)
+        return _listed(facts, "drivers", tally, meant).outcome(selector.at_least, selector.at_most)
 
     return test
 
 
-def _listed(facts: HostFacts, section: str, tally: _Tally) -> _Tally:
+def _listed(facts: HostFacts, section: str, tally: _Tally, meant: Callable[[str], bool] | None = None) -> _Tally:
+    """Takes into account what was not listed, or listed and not read."""
     if (unseen := facts.unseen(section)) is not None:
         tally.listed = False
         tally.missing.append(unseen)
+    for gap in facts.lost(section):
+        if meant is None or meant(gap.record):
+            tally.open.add(gap.record.casefold())
+            tally.missing.append(f"{facts.name}: {section}: {gap.record}: {gap.reason}")
     return tally
 
 
 def compile_filter(selector: FilterSelector, setting: Setting) -> Test:
     """A file-system filter by name, altitude, age, class or company of its driver."""
     role = setting.role(selector.host)
+    lost = _meant(selector)
 
     def test(binding: Binding) -> Outcome:
         facts = binding.hosts[role]
@@ -108,13 +116,21 @@ def compile_filter(selector: FilterSelector, setting: Setting) -> Test:
         found = [record for record, missing in verdicts if not missing]
         if found:
             return Outcome(True, tuple(_filter_told(facts, record) for record in found))
-        return undecided(facts, "filters", [m for _, missing in verdicts for m in missing])
+        return undecided(facts, "filters", [m for _, missing in verdicts for m in missing], lost)
 
     return test
 
 
+def _meant(selector: FilterSelector) -> Callable[[str], bool] | None:
+    """Which filters that were listed but not read a selector could mean; None means any of them."""
+    if selector.name is None:
+        return None
+    fits = compile_pattern(selector.name.casefold().removesuffix(".sys"))
+    return lambda record: fits(record.casefold().removesuffix(".sys"))
+
+
 def _count_filters(selector: CountSelector, chosen: FilterSelector, setting: Setting) -> Test:
-    role = setting.role(chosen.host)
+    role, meant = setting.role(chosen.host), _meant(chosen)
 
     def test(binding: Binding) -> Outcome:
         facts = binding.hosts[role]
@@ -130,7 +146,8 @@ def _count_filters(selector: CountSelector, chosen: FilterSelector, setting: Set
                 tally.missing += missing or (facts.why("drivers", record.name, "company"),)
             else:
                 tally.sure.setdefault(label, []).append(_filter_told(facts, record))
-        outcomes = [_listed(facts, "filters", t).outcome(selector.at_least, selector.at_most) for t in tallies.values() or [_Tally()]]
+        found = [_listed(facts, "filters", tally, meant) for tally in tallies.values() or [_Tally()]]
+        outcomes = [tally.outcome(selector.at_least, selector.at_most) for tally in found]
         return disjoin(outcomes)
 
     return test

@@ -10,6 +10,7 @@ from auditor.matrix.check import Fault, Known, check_selector
 from auditor.model.signature import Brings, BroughtDriver, Signature
 from auditor.model.version import VersionRange, parse_version
 
+_PART = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]{0,40}")
 _ADDRESS = re.compile(r"https?://[^\s/]+(/\S*)?")
 
 
@@ -27,6 +28,8 @@ def _part(part: Brings, signature: Signature, known: Known) -> Iterator[Fault]:
     for number, role in enumerate(part.roles):
         if role not in roles:
             yield ("roles", number), f"the product has no role {role!r}: expected one of {', '.join(roles) or 'none'}"
+    if part.part is not None and not _PART.fullmatch(part.part):
+        yield ("part",), f"expected a name of letters, digits, dots and hyphens, got {part.part!r}"
     if part.versions is not None:
         yield from _range(part.versions, signature.scheme)
     for field in ("disk_mb", "memory_mb"):
@@ -55,7 +58,7 @@ def _range(text: str, scheme: str) -> Iterator[Fault]:
 def _driver(driver: BroughtDriver) -> Iterator[Fault]:
     if any(c in driver.name for c in "*?\\/") or not driver.name:
         yield ("name",), f"expected a service or file name, got {driver.name!r}"
-    for number, text in enumerate(driver.altitudes):
+    for number, text in enumerate(driver.altitudes or ()):
         try:
             Decimal(text)
         except InvalidOperation:

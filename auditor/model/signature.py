@@ -93,8 +93,10 @@ class BroughtDriver(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
 
     name: str
     """Service name, or file name without .sys where that is all that is published."""
-    altitudes: tuple[str, ...] = ()
-    """Altitudes of its minifilter instances, decimal text; none where it is no file-system filter."""
+    architectures: tuple[Literal["x86", "x64", "arm64", "ia64"], ...] = ()
+    """Only on these; none: on all."""
+    altitudes: tuple[str, ...] | None = None
+    """Altitudes of its minifilter instances, decimal text; an empty list: it is no file-system filter; null: not known."""
     legacy: bool = False
     """A file-system filter from before the filter manager."""
     company: str | None = None
@@ -111,6 +113,8 @@ class Brings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """Only for these roles; none: for all."""
     versions: str | None = None
     """Range; only for these versions."""
+    part: str | None = None
+    """Name of an optional part: only where it is chosen (`with=NAME`, `without=NAME`); not known where nothing is said."""
     programs: tuple[str, ...] = ()
     """DisplayName of its uninstall entries."""
     services: tuple[BroughtService, ...] | None = None

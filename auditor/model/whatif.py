@@ -8,6 +8,7 @@ Rules of this file:
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Literal, get_args
 
 import msgspec
@@ -26,6 +27,10 @@ CHANGE_KINDS: tuple[ChangeKind, ...] = get_args(ChangeKind)
 Answer = Literal["no-go", "unknown", "go with conditions", "go"]
 ANSWERS: tuple[Answer, ...] = get_args(Answer)
 """Worst first."""
+
+
+PrerequisiteKind = Literal["disk", "memory", "restart", "remove_first", "order", "architecture", "presence", "afterwards"]
+"""`afterwards`: nothing to be met before, but to be done once the change is made."""
 
 
 class DriverFile(msgspec.Struct, frozen=True, kw_only=True):
@@ -56,6 +61,8 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
     """Name of the manager; an empty text is none, None is not stated."""
     group: str | None = None
     """Group of the product; an empty text is none, None is not stated."""
+    parts: Mapping[str, bool] = {}
+    """Optional parts of an installation that were chosen or left out, by name."""
     generation: Generation | None = None
     """os_upgrade: to which Windows."""
     build: str | None = None
@@ -75,8 +82,7 @@ class Wave(msgspec.Struct, frozen=True, kw_only=True):
 class Prerequisite(msgspec.Struct, frozen=True, kw_only=True):
     """Something that has to be so before a change is made."""
 
-    kind: Literal["disk", "memory", "restart", "remove_first", "order", "architecture", "presence", "evidence", "afterwards"]
-    """`afterwards`: nothing to be met before, but to be done after it."""
+    kind: PrerequisiteKind
     text: str
     """What it is, and what to do."""
     met: bool | None
@@ -141,6 +147,8 @@ class HostAnswer(msgspec.Struct, frozen=True, kw_only=True):
     """How many rules were decided on this host after the change."""
     undecided_before: int = 0
     """How many could not be decided before and can't after, without the change bearing on them."""
+    lesser_open: int = 0
+    """How many of lower severity can not be decided and the change bears on: they are no reason to say no."""
     collected_at: str | None = None
     age_hours: float | None = None
     """How old the evidence of this host is."""

@@ -1,0 +1,121 @@
+"""Two evaluations against each other: what a change adds, makes worse, cures, and what it leaves open.
+
+Rules of this file:
+1. A finding is the same before and after by its id. What was not there before, or could not be decided, and is violated now is added.
+2. A violation that stays is made worse where its evidence holds a record that the change brings.
+3. What can't be decided after the change bears on the answer unless nothing that its rule looks at has changed: every selector of the
+   rule comes out the same on the same hosts, with the same evidence and the same things missing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from typing import NamedTuple
+
+import msgspec
+
+from auditor.analysis.condition import SELECTORS
+from auditor.analysis.evaluate import Evaluation, bind
+from auditor.analysis.fleet import Fleet
+from auditor.analysis.ruleset import CompiledRule, RuleSet
+from auditor.model.finding import Evidence, Finding
+from auditor.model.selector import TiesSelector
+from auditor.model.whatif import Delta
+
+
+class Side(NamedTuple):
+    """A fleet and what the rules say of it."""
+
+    fleet: Fleet
+    evaluation: Evaluation
+
+
+class Comparison(msgspec.Struct, frozen=True, kw_only=True):
+    """What a change does, finding by finding."""
+
+    added: tuple[Delta, ...]
+    open: tuple[Delta, ...]
+    cured: tuple[Delta, ...]
+    unrelated: tuple[Finding, ...]
+    """Not decided before and after, and nothing that the rule looks at has changed."""
+
+
+def compare(before: Side, after: Side, rules: RuleSet, brought: Collection[Evidence]) -> Comparison:
+    """What is different. `brought` are the records that the change brings, and the changes themselves where they bring a product."""
+    places = {(e.host, e.section, e.record) for e in brought if e.field == "brought"}
+    violated = {f.id: f for f in before.evaluation.findings}
+    undecided = {f.id: f for f in before.evaluation.undetermined}
+    after_ids = {f.id for f in (*after.evaluation.findings, *after.evaluation.undetermined)}
+    added: list[Delta] = []
+    for finding in after.evaluation.findings:
+        told = _brought(finding, places)
+        if finding.id not in violated:
+            added.append(Delta(finding=finding, how="added", brought=told))
+        elif set(told) - set(_brought(violated[finding.id], places)):
+            added.append(Delta(finding=finding, how="worsened", brought=told))
+    open_: list[Delta] = []
+    unrelated: list[Finding] = []
+    for finding in after.evaluation.undetermined:
+        if finding.id in violated:
+            continue
+        if finding.id in undecided and not bears(before.fleet, after.fleet, rules.by_id[finding.rule], finding):
+            unrelated.append(finding)
+        else:
+            open_.append(Delta(finding=finding, how="open", brought=_brought(finding, places)))
+    cured = [Delta(finding=f, how="cured") for f in before.evaluation.findings if f.id not in after_ids]
+    return Comparison(added=tuple(added), open=tuple(open_), cured=tuple(cured), unrelated=tuple(unrelated))
+
+
+def _brought(finding: Finding, places: Collection[tuple[str, str, str]]) -> tuple[str, ...]:
+    evidence = [*finding.evidence, *(e for edge in finding.edges for e in edge.evidence)]
+    found = (e for e in evidence if (e.host, e.section, e.record) in places)
+    return tuple(dict.fromkeys(f"{e.host}: {e.section}: {e.record}" for e in found))
+
+
+def bears(before: Fleet, after: Fleet, compiled: CompiledRule, finding: Finding) -> bool:
+    """Whether a change can have a part in what is undecided: some selector of the rule comes out otherwise on these hosts."""
+    hosts = [subject.host for subject in finding.subjects]
+    if len(hosts) < len(compiled.rule.roles):
+        return True  # told for one host, for want of knowing the other
+    return any(_differs(before, after, compiled, name, selector, hosts) for name, selector in compiled.selectors())
+
+
+def _differs(before: Fleet, after: Fleet, compiled: CompiledRule, name: str, selector: object, hosts: list[str]) -> bool:
+    test = SELECTORS[name](selector, compiled.setting)
+    old, new = (test(bind(fleet, compiled.rule, hosts)) for fleet in (before, after))
+    if (old.value, old.evidence, old.missing, old.edges) != (new.value, new.evidence, new.missing, new.edges):
+        return True
+    return isinstance(selector, TiesSelector) and _ties_differ(before, after, compiled, selector, hosts)
+
+
+def _ties_differ(before: Fleet, after: Fleet, compiled: CompiledRule, selector: TiesSelector, hosts: list[str]) -> bool:
+    host = hosts[compiled.rule.roles.index(compiled.setting.role(selector.host))]
+    found = [
+        [fleet.ties.neighbours(host, selector.direction, kind, selector.product) for kind in selector.kinds] for fleet in (before, after)
+    ]
+    return found[0] != found[1]
+
+
+def further_hosts(before: Fleet, after: Fleet, rules: RuleSet, changed: Iterable[str]) -> dict[str, frozenset[str]]:
+    """Rule id to hosts beside the changed ones whose ties the change may touch: for rules that count ties of the whole fleet."""
+    found: dict[str, frozenset[str]] = {}
+    names = sorted(changed)
+    for compiled in rules.by_id.values():
+        if compiled.ties:
+            near = {host for selector in compiled.ties for name in names for host in _near(before, after, selector, name)}
+            found[compiled.rule.id] = frozenset(near) - frozenset(names)
+    return found
+
+
+def _near(before: Fleet, after: Fleet, selector: TiesSelector, name: str) -> set[str]:
+    """Hosts at the other end of the changed host's ties; where its doubts have changed, everyone may be meant."""
+    other_way = "in" if selector.direction == "out" else "out"
+    side = "target" if selector.direction == "out" else "source"
+    found: set[str] = set()
+    for kind in selector.kinds:
+        for fleet in (before, after):
+            found |= set(fleet.ties.neighbours(name, other_way, kind, selector.product))
+        doubts = [fleet.ties.side_doubt(name, side, kind, selector.product) for fleet in (before, after)]
+        if doubts[0] != doubts[1]:
+            found |= set(before.collected)
+    return found
