@@ -18,6 +18,7 @@ import msgspec
 
 from auditor.model.host import SCHEMA_VERSION
 from auditor.probes.recorded.encoding import decode_text
+from auditor.probes.recorded.layout import lines_of
 from auditor.probes.recorded.outcome import Fault, Outcome, failed
 from auditor.probes.redact import redact, redact_named
 
@@ -85,7 +86,9 @@ def decode(kind: str, sources: Sequence[Source]) -> Decoded:
     merged = skipped = 0
     for source in ordered:
         outcome = failed(source.problem) if source.problem else reader(source)
-        records.extend(_record(kind, r, source.name) for r in outcome.records)
+        outcome.records.reverse()
+        while outcome.records:  # each is given up when it was taken over: large files are not held twice
+            records.append(_record(kind, outcome.records.pop(), source.name))
         errors.extend(DecodedError(file=source.name, place=f.place, message=redact(f.message)) for f in outcome.faults)
         merged, skipped = merged + outcome.merged, skipped + outcome.skipped
         empty_keys.extend(getattr(outcome, "empty_keys", ()))
@@ -249,6 +252,11 @@ class _Wmi:
         return self._reader.finish().faults
 
 
+_PROMPT = re.compile(r"^\s*(?:PS )?[A-Za-z]:\\[^>\r\n]{0,200}>\s*")
+_CONTINUED = 1000
+"""So many lines may be one command."""
+
+
 class _Commands:
     """Lists of command lines and scripts: scripts are what the lines, and each other, may call; what nothing calls is read by itself."""
 
@@ -288,16 +296,16 @@ def _windows_path(name: str) -> str:
 def _command_lines(text: str) -> list[tuple[int, str]]:
     """Numbered command lines: blank lines, remarks and prompts are left out, lines that end in a caret go on."""
     lines: list[tuple[int, str]] = []
-    joined = ""
-    for number, raw in enumerate(text.replace("\r\n", "\n").replace("\r", "\n").split("\n"), 1):
-        line = joined + re.sub(r"^\s*(?:PS )?[A-Za-z]:\\[^>\r\n]{0,200}>\s*", "", raw)
-        joined = ""
-        if re.search(r"(?<!\^)\^$", line) and len(line) < 8192:
-            joined = line[:-1]
-        elif line.strip():
-            lines.append((number, line.strip()))
-    if joined.strip():
-        lines.append((number, joined.strip()))
+    parts: list[str] = []
+    for number, raw in enumerate([*lines_of(text), ""], 1):
+        line = _PROMPT.sub("", raw)
+        goes_on = line.endswith("^") and not line.endswith("^^") and len(parts) < _CONTINUED
+        parts.append(line[:-1] if goes_on else line)
+        if not goes_on:
+            whole = "".join(parts).strip()
+            parts = []
+            if whole:
+                lines.append((number, whole))
     return lines
 
 

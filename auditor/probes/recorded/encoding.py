@@ -96,8 +96,8 @@ def _high_parts(data: bytes) -> bytes:
     parts, size = [], 0
     for line in _lines(data[: 64 * _SAMPLE]):
         if not line.isascii():
-            parts.append(line)
-            size += len(line)
+            parts.append(line[:_SCORED])
+            size += min(len(line), _SCORED)
             if size > _SCORED:
                 break
     return b"\n".join(parts)

@@ -9,6 +9,7 @@ import msgspec
 from auditor.probes.recorded.layout import cut, is_rule, lines_of, rule_columns
 from auditor.probes.recorded.outcome import Fault, Outcome
 
+_LONGEST = 2000
 _FOUR = re.compile(r"(\S.{0,255}?)\s{2,}(\d{1,6})\s+(\d{1,10}(?:[.,]\d{1,20})?)\s+(\d{1,4}|<[^<>]+>)\s*")
 _THREE = re.compile(r"(\S.{0,255}?)\s{2,}(\d{1,6})\s+(\d{1,4}|<[^<>]+>)\s*")
 _LEGACY = re.compile(r"(\S.{0,255}?)\s{2,}<[^<>]+>\s*")
@@ -57,6 +58,9 @@ def _prompt(line: str) -> bool:
 
 
 def _row(outcome: Outcome[FilterRow], columns: list[tuple[int, int]], line: str, number: int) -> None:
+    if len(line) > _LONGEST:
+        outcome.faults.append(Fault(place=f"line {number}", message=f"a line of {len(line)} characters is not a row of filters"))
+        return
     row = _instance(columns, line) if len(columns) >= 5 else _filter(line.strip(), with_altitude=len(columns) == 4)
     if row is not None:
         outcome.records.append(row)

@@ -21,7 +21,7 @@ def lines_of(text: str) -> list[str]:
 
 def is_rule(line: str) -> bool:
     """Whether a line is the rule (`=====  ====`) under a table's head: at least six marks."""
-    return len(line) > 5 and line.count("=") + line.count("-") >= 6 and bool(_RULE.fullmatch(line))
+    return 5 < len(line) < 5000 and line.count("=") + line.count("-") >= 6 and bool(_RULE.fullmatch(line))
 
 
 def rule_columns(line: str) -> list[tuple[int, int]]:

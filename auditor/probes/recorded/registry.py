@@ -19,7 +19,8 @@ TYPES = {
 _VALUE = re.compile(r'\s*(?:@|"((?:[^"\\]|\\.)*)")\s*=\s*(.*)', re.DOTALL)
 _STARTS = re.compile(r'\s*(?:@|"(?:[^"\\]|\\.)+")\s*=')
 _HEX = re.compile(r"hex(?:\(([0-9a-fA-F]{1,8})\))?:(.*)", re.IGNORECASE | re.DOTALL)
-_BYTES = re.compile(r"[0-9a-fA-F]{2}(?:,[0-9a-fA-F]{2})*,?")
+_LONGEST = 2_000_000
+"""No line of an export is longer: a value has at most one megabyte, and hex data is wrapped."""
 
 
 class RegistryValue(msgspec.Struct, frozen=True, kw_only=True):
@@ -60,6 +61,9 @@ def read_reg(text: str) -> RegistryOutcome:
         start = at + 1
         at += 1
         if not line or line.startswith(";") or (at <= 3 and line.startswith(("Windows Registry Editor", "REGEDIT"))):
+            continue
+        if len(line) > _LONGEST:
+            outcome.faults.append(Fault(place=f"line {start}", message=f"a line of {len(line)} characters"))
             continue
         if line.startswith("["):
             _close_key(outcome, key, values)
@@ -150,10 +154,10 @@ def _data(text: str, *, ansi: bool) -> tuple[str | None, str | int | list[str] |
     if not match:
         raise ValueError(f"data that is neither text, dword nor hex: {text[:40]}")
     kind = int(match.group(1), 16) if match.group(1) else 3
-    body = re.sub(r"\s", "", match.group(2))
-    if body and not _BYTES.fullmatch(body):
-        raise ValueError("hex data with something else in it, or cut short")
-    raw = bytes.fromhex(body.replace(",", ""))
+    try:
+        raw = bytes.fromhex(match.group(2).replace(",", " "))
+    except ValueError:
+        raise ValueError("hex data with something else in it, or cut short") from None
     return TYPES.get(kind, f"REG_0x{kind:x}"), decode_data(kind, raw, ansi=ansi), False
 
 

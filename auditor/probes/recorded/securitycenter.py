@@ -65,7 +65,7 @@ def read_securitycenter(text: str) -> Outcome[SecurityProduct]:
 def _bare_numbers(lines: list[str], outcome: Outcome[SecurityProduct]) -> None:
     """`name 397568` a line (a table), or the number alone."""
     for number, line in enumerate(lines, 1):
-        match = re.fullmatch(r"\s*(?:(\S.{0,200}?)[\s,:=]+)?(\d{4,8}|0x[0-9a-fA-F]{4,8})\s*", line)
+        match = len(line) < 1000 and re.fullmatch(r"\s*(?:(\S.{0,200}?)[\s,:=]+)?(\d{4,8}|0x[0-9a-fA-F]{4,8})\s*", line)
         if match:
             _add(outcome, {"displayName": match.group(1), "productState": match.group(2)}, None, f"line {number}")
         elif line.strip() and not re.fullmatch(r"[\s=-]+|\s*displayName\s+productState\s*", line):

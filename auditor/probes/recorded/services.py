@@ -19,6 +19,8 @@ _TYPES = {
     0x50: "User Own Process", 0x60: "User Share Process", 0xD0: "User Own Process", 0xE0: "User Share Process",
 }  # fmt: skip
 _ERROR_CONTROLS = {0: "Ignore", 1: "Normal", 2: "Severe", 3: "Critical"}
+_LONGEST = 8192
+"""Longer lines are read up to here: no path of a service is longer."""
 _NAME = re.compile(r"(\S[^:]{0,60}?)\s*:\s?(.*)")
 _FIELD = re.compile(r"\s+(\S[^:]{0,60}?)\s*:\s?(.*)|\s+:\s?(.*)")
 _FAILURE = re.compile(r"\s*\[SC\].*?\b(\d{1,5})\s*:?\s*\.?")
@@ -68,7 +70,8 @@ def read_sc(text: str) -> Outcome[ServiceRow]:
     merged: dict[str, ServiceRow] = {}
     head: list[str] = []
     fields: list[tuple[str, str]] = []
-    for number, line in enumerate([*lines_of(text.replace("\t", "        ")), ""], 1):
+    for number, whole in enumerate([*lines_of(text.replace("\t", "        ")), ""], 1):
+        line = whole[:_LONGEST]
         failure = _FAILURE.fullmatch(line)
         field = _FIELD.fullmatch(line)
         if failure and int(failure.group(1)):

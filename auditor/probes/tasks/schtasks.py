@@ -22,6 +22,7 @@ from auditor.probes.tasks.rows import ENGLISH, LIST_SHORT, TABLE_SHORT, VERBOSE_
 
 _LABEL = re.compile(r"\s*\S[^:]{0,200}?:(?:\s|$)")
 _FOLDER = re.compile(r"\s*[^\s:\\][^:\\]{0,40}:\s?(\\.*)")
+_MESSAGE = re.compile(r"\w{2,20}: \S")
 _WHOLE_NUMBER = re.compile(r"-?\d{1,10}")
 
 
@@ -45,9 +46,12 @@ def _explain_nothing(lines: Sequence[str], outcome: Outcome[ScheduledTask]) -> N
     for number, line in enumerate(lines, 1):
         if failure_line(line):
             outcome.faults.append(Fault(place=f"line {number}", message=line.strip()[:300]))
-    said_something = any(":" in line for line in lines)
-    if not outcome.faults and not said_something:
-        outcome.faults.append(Fault(place="line 1", message="nothing that schtasks prints"))
+    written = [line for line in lines if line.strip()]
+    # "INFO: There are no scheduled tasks ..." alone, or heads of tables without a row, say that there is none.
+    none = any(is_rule(line) for line in written) or (len(written) < 4 and any(_MESSAGE.match(line) for line in written))
+    if not outcome.faults and not none:
+        first = written[0].strip()[:120] if written else ""
+        outcome.faults.append(Fault(place="line 1", message=f"nothing that schtasks prints: {first}"))
 
 
 def _rows(lines: Sequence[str]) -> Iterator[Row | Fault]:

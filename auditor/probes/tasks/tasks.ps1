@@ -73,20 +73,9 @@ function Get-TaskName([string]$line) {
 }
 
 function Read-Listing {
-    $start = New-Object Diagnostics.ProcessStartInfo
-    $start.FileName = Get-RealPath ($windows + '\System32\schtasks.exe')
-    $start.Arguments = '/query /fo csv /v'
-    $start.UseShellExecute = $false
-    $start.CreateNoWindow = $true
-    $start.RedirectStandardOutput = $true
-    $start.StandardOutputEncoding = Get-CodePage 'OEMCP'
-    $process = [Diagnostics.Process]::Start($start)
-    $Answer['child'] = $process
-    $text = $process.StandardOutput.ReadToEnd()
-    $process.WaitForExit()
-    $Answer['child'] = $null
-    if ($process.ExitCode -ne 0) { Add-Gap '' 'text' ('schtasks ended with code ' + $process.ExitCode + ': the accounts of the tasks may not be known') }
-    return $text
+    $listing = Read-Program 'schtasks.exe' '/query /fo csv /v'
+    if ($listing[1] -ne 0) { Add-Gap '' 'text' ('schtasks ended with code ' + $listing[1] + ': the accounts of the tasks may not be known') }
+    return $listing[0]
 }
 
 function Add-Listed([string]$text) {

@@ -26,7 +26,6 @@ MAX_CHARACTERS = 32 * 1024 * 1024
 _DECLARATION = re.compile(r"<\?xml\b[^>]{0,300}\?>", re.IGNORECASE)
 _TASK_START = re.compile(r"<Task(?=[\s>/])")
 _ROOT = re.compile(r"<(Tasks|TaskV2|Task|ScheduledTasks|ImmediateTaskV2|ImmediateTask)(?=[\s>/])")
-_COMMENT_PATH = re.compile(r"<!--\s*(\\[^\r\n]{0,1000}?)\s*-->\s*$")
 _POSITION = re.compile(r": line \d+, column \d+$")
 _DAYS = ("Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday")
 _MONTHS = ("January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November", "December")
@@ -130,8 +129,13 @@ def _place(text: str, start: int, line: int, column: int) -> str:
 
 
 def _comment_before(text: str, start: int) -> str | None:
-    match = _COMMENT_PATH.search(text[max(0, start - 1200) : start])
-    return match.group(1) if match else None
+    """The path in a comment right above a place: that is how `schtasks /query /xml` names tasks."""
+    above = text[max(0, start - 1200) : start].rstrip()
+    opening = above.rfind("<!--")
+    if opening < 0 or not above.endswith("-->"):
+        return None
+    path = above[opening + 4 : -3].strip()
+    return path if path.startswith("\\") and "\n" not in path else None
 
 
 def _paths(piece: str) -> list[str | None]:
