@@ -84,3 +84,11 @@ class ReportError(AuditorError):
 
 class RemediationError(AuditorError):
     """A plan can't be made, checked or applied."""
+
+
+class NotifyError(AuditorError):
+    """A notice could not be delivered. `channel` is the name of where it should have gone."""
+
+    def __init__(self, channel: str, reason: str, *, next_step: str = "") -> None:
+        super().__init__(f"{channel}: {reason}", next_step=next_step)
+        self.channel = channel
