@@ -17,6 +17,7 @@ from auditor.model.finding import Report
 
 if TYPE_CHECKING:
     from auditor.store import Store, StoredHost
+    from auditor.store.shapes import RunState
 
 
 @verb("audit", *asking_flags(), fail_on_flag())
@@ -33,7 +34,8 @@ def audit(every: Everywhere, fail_on: str, **asking: Any) -> int:
     with asked("audit", every, Asking(**asking)) as done:
         hosts = results_in_order(done.store, done.run, done.inventory)
         report = evaluate(hosts, done.matrix, run_of(done.run, done.started, done.matrix), done.inventory.refused)
-        done.store.finish_run(done.run, report, state="interrupted" if done.interrupted else "finished")
+        ended: RunState = "interrupted" if done.interrupted else "finished"
+        done.store.finish_run(done.run, report, state=ended, rules=[rule.id for rule in done.matrix.rules])
         where = done.store.where
     _show(outputs, report, every, where)
     return INTERRUPTED if done.interrupted else coverage_and_findings(report, fail_on)
@@ -94,7 +96,7 @@ def check(every: Everywhere, fail_on: str, trust_inventory: bool, vault_password
         run = store.begin_run("check", started, __version__)
         report = evaluate(hosts, matrix, run_of(run, started, matrix), refused)
         store.link_results(run, list(stored.values()))
-        store.finish_run(run, report)
+        store.finish_run(run, report, rules=[rule.id for rule in matrix.rules])
     _show(outputs, report, every, store.where)
     return coverage_and_findings(report, fail_on)
 

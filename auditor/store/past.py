@@ -18,10 +18,11 @@ from auditor.model.host import Question, Snapshot
 from auditor.store.blobs import Blob, unpack
 from auditor.store.chains import snapshot_seal
 from auditor.store.sections import Facts, join_facts, record_type
-from auditor.store.shapes import COLLECTING
 from auditor.store.tables import BLOB, RESULT, RUN, SNAPSHOT
 from auditor.store.writing import CHUNK
 
+WHOLE = ("audit", "collect")
+"""Kinds of runs that ask a host for everything; what an investigation asks for besides is no state to compare with."""
 _REMEMBERED = 4_000
 """Sections and facts that stay decoded; about 100 MB of a varied fleet."""
 
@@ -131,7 +132,7 @@ def _statement() -> Select[Any]:
         select(*own, SNAPSHOT.c.size.label("length"), BLOB.c.digest.label("content"), RUN.c.id.label("run_id"), *kept)
         .join(BLOB, BLOB.c.number == SNAPSHOT.c.facts)
         .join(RESULT, RESULT.c.snapshot == SNAPSHOT.c.number)
-        .join(RUN, (RUN.c.number == RESULT.c.run) & RUN.c.kind.in_(COLLECTING))
+        .join(RUN, (RUN.c.number == RESULT.c.run) & RUN.c.kind.in_(WHOLE))
         .join(target, target.c.number == RESULT.c.target)
     )
 

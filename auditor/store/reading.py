@@ -55,6 +55,11 @@ def of_run(connection: Connection, run: str) -> list[StoredHost]:
     return _results(connection, RESULT.c.run == run_row(connection, run).number)
 
 
+def numbered(connection: Connection, numbers: Sequence[int]) -> list[StoredHost]:
+    """Results by their numbers in the store, for reading a large run piece by piece."""
+    return _results(connection, RESULT.c.number.in_(numbers))
+
+
 def _results(connection: Connection, chosen: ColumnElement[bool]) -> list[StoredHost]:
     statement = select(RESULT, BLOB.c.digest, BLOB.c.codec, BLOB.c.size, BLOB.c.data)
     rows = connection.execute(statement.outerjoin(BLOB, BLOB.c.number == RESULT.c.target).where(chosen).order_by(RESULT.c.number)).all()

@@ -6,8 +6,10 @@ A killed run loses no finished host: each host's result is committed by itself.
 from __future__ import annotations
 
 import contextlib
+import sqlite3
 import threading
 from collections.abc import Collection, Iterator, Sequence
+from pathlib import Path
 from typing import TypeVar
 
 from sqlalchemy import Connection, Engine, exc
@@ -16,9 +18,11 @@ from auditor.analysis.lives import run_view
 from auditor.model.change import Accepted, Explanation, FindingLife
 from auditor.model.finding import Report
 from auditor.model.host import HostResult, Snapshot, Target
-from auditor.store import keeping, notes, past, reading, writing
+from auditor.store import export, keeping, lines, notes, past, reading, retention, writing
 from auditor.store.notes import Note, NoteKind
 from auditor.store.past import StoredState
+from auditor.store.restore import Restored, read_lines, restore
+from auditor.store.retention import Pruned
 from auditor.store.shapes import RunKind, RunState, StoredHost, StoredRun
 from auditor.store.wording import store_error
 
@@ -159,3 +163,44 @@ class Store:
         """Keeps and drops what the watch remembers, all of it or nothing."""
         with self._transaction() as connection:
             notes.write(connection, changed)
+
+    def prune(self, before: str, keep: int, *, rehearse: bool = False) -> Pruned:
+        """Deletes what was collected before a time and is not among the newest `keep` snapshots of its host; `rehearse` only counts."""
+        with self._lock:
+            try:
+                with self._transaction() as connection:
+                    pruned = retention.prune(connection, before, keep)
+                    if rehearse:
+                        raise _RehearsedError
+            except _RehearsedError:
+                return pruned
+            self._compact()
+        return pruned
+
+    def _compact(self) -> None:
+        """Gives freed space back; PostgreSQL does so by itself."""
+        if self._engine.dialect.name != "sqlite":
+            return
+        try:
+            plain = self._engine.raw_connection()
+            try:
+                for statement in ("VACUUM", "PRAGMA wal_checkpoint(TRUNCATE)"):
+                    plain.cursor().execute(statement)
+            finally:
+                plain.close()
+        except (exc.SQLAlchemyError, sqlite3.Error) as error:
+            raise store_error(error, self.where) from error
+
+    def export(self, file: Path, head: lines.Head, wanted: export.Wanted | None = None) -> int:
+        """Writes the store into a file, for some hosts where `wanted` says which; gives the number of lines."""
+        with self._transaction() as connection:
+            return export.write_lines(file, export.export_lines(connection, head, wanted))
+
+    def restore(self, file: Path) -> Restored:
+        """Takes an exported file in, all of it or nothing."""
+        with self._transaction() as connection:
+            return restore(connection, read_lines(file))
+
+
+class _RehearsedError(Exception):
+    """Ends a transaction so that nothing of it stays."""
