@@ -16,6 +16,7 @@ import msgspec
 
 from auditor.model.errors import CollectError
 from auditor.model.host import HostResult, Scheme, Section, Target
+from auditor.probes.decode import NOT_SHOWN
 from auditor.probes.rights import RIGHTS
 from auditor.probes.wmi.sheet import NO_CONTENTS
 
@@ -241,7 +242,7 @@ def _diagnosis(target: Target, result: HostResult | None, setting: Setting, step
             steps.append(Step(name="wmi", state="problem", said=result.reason, next_step=result.next_step))
         return Diagnosis(host=target.name, complete=False, way="none", steps=tuple(steps))
     sections = _sections(result, setting.request)
-    steps.append(_rights_step(sections))
+    steps += [_elevation_step(sections), _rights_step(sections)]
     complete = all(section.status == "ok" for section in sections) and not any(step.state == "problem" for step in steps)
     way = "wmi" if result.snapshot.transport.startswith("wmi") else "powershell"
     undecided = setting.undecided(target, result)
@@ -267,6 +268,15 @@ def _seen(name: str, section: Section[Any, Any]) -> SectionSeen:
         needs=right.needs if right else "",
         next_step=right.give if right else "",
     )
+
+
+def _elevation_step(sections: Sequence[SectionSeen]) -> Step:
+    """Whether the account was shown to be an administrator, without which Windows shortens listings in silence."""
+    if any(NOT_SHOWN in section.reason for section in sections):
+        said = "the account was not shown to be an administrator of the host: Windows shortens listings for it without an error"
+        step = "make it a member of Administrators there; in a workgroup set LocalAccountTokenFilterPolicy to 1 too"
+        return Step(name="elevation", state="warning", said=said, next_step=step)
+    return Step(name="elevation", state="ok", said="the account is an administrator of the host")
 
 
 def _rights_step(sections: Sequence[SectionSeen]) -> Step:

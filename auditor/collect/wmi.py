@@ -136,6 +136,9 @@ class WmiSession:
         self._section_end = time.monotonic() + self._request.section_deadline_seconds
         hello = self._drive(greet(survey))
         self.answer = Answer(hello=hello)
+        for name in self._request.sections:
+            if name not in SECTIONS:
+                self._add(name, SectionAnswer(status="unsupported", reason="this section is not asked over WMI"), hello)
         for name in asked_sections(self._request):
             self._add(name, self._section(survey, name), hello)
         self.answer = msgspec.structs.replace(self.answer, complete=True)

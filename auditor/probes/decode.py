@@ -31,6 +31,9 @@ NEEDS_ELEVATION: dict[str, str] = {
 }
 """Sections that Windows shortens without an error for accounts outside the Administrators group, and why."""
 
+NOT_SHOWN = "the account was not shown to be an administrator"
+"""How the reason of such a section begins, or goes on."""
+
 _CHECK_SOURCES = {"chkdsk", "microsoft-windows-chkdsk", "wininit", "microsoft-windows-wininit", "winlogon"}
 _CHECK_IDS = {1001, 26212, 26214, 26226}
 _CHECK_TEXT = 2000
@@ -105,7 +108,7 @@ def _status(name: str, arrived: SectionAnswer, answer: Answer, gaps: int) -> tup
     elif arrived.status == "partial":
         limits.append(reason or "the host says partial and no more")
     if name in NEEDS_ELEVATION and (answer.hello is None or answer.hello.elevated is not True):
-        limits.append(f"the account was not shown to be an administrator: {NEEDS_ELEVATION[name]}")
+        limits.append(f"{NOT_SHOWN}: {NEEDS_ELEVATION[name]}")
     return ("partial", "; ".join(limits)) if limits else ("ok", "")
 
 

@@ -126,6 +126,12 @@ def test_an_ordinary_account_is_told_the_right_of_each_section(fleet: Running) -
     assert sections["shares"].needs == ""
 
 
+def test_elevation_is_a_step_of_its_own(fleet: Running) -> None:
+    assert step(diagnosis(fleet, "ordinary"), "elevation").state == "warning"
+    assert step(diagnosis(fleet, "ordinary", way="wmi"), "elevation").state == "warning"
+    assert step(diagnosis(fleet, "good", way="wmi"), "elevation").state == "ok"
+
+
 def test_policy_and_mechanism_come_before_the_logon(fleet: Running) -> None:
     for name, changes in (
         ("good", {"transport": "basic"}),
