@@ -75,6 +75,10 @@ class HostFacts:
         """Gaps of whole records of a section: listed, but not read."""
         return tuple(gap for gap in self.section(name).gaps if gap.record and not gap.field)
 
+    def foreseen(self, section: str, record: str) -> bool:
+        """Whether a record (or a gap of that name) is none of the host's yet: it comes with a change that is only thought of."""
+        return (section, record.casefold()) in self._notes
+
     def why(self, section: str, record: str, field: str) -> str:
         """Why a field of a record is not known, as `host: section: record: field: reason`."""
         for gap in self.section(section).gaps:

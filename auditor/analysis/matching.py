@@ -57,6 +57,14 @@ def seconds(text: str) -> int:
     return int(moment.timestamp())
 
 
+def moment(text: str) -> int:
+    """Seconds since 1970 of a time that a host gave; 0 where it is none."""
+    try:
+        return seconds(text)
+    except ValueError:
+        return 0
+
+
 def named(pattern: str | None, index: Mapping[str, tuple[Any, ...]]) -> Iterable[Any]:
     """Records of an index whose name fits; one look-up where the pattern is a plain name. Each record once."""
     if pattern is None:

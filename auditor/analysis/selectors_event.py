@@ -7,7 +7,7 @@ from typing import Any
 
 from auditor.analysis.binding import Binding, Setting, Test
 from auditor.analysis.facts import HostFacts
-from auditor.analysis.matching import seconds, undecided
+from auditor.analysis.matching import moment, undecided
 from auditor.analysis.outcome import Outcome
 from auditor.model.pattern import compile_pattern
 from auditor.model.selector import EventSelector
@@ -31,14 +31,6 @@ def compile_event(selector: EventSelector, setting: Setting) -> Test:
         return undecided(facts, "events", [*_short_logs(facts, selector.log, start), *_unasked(facts, selector)])
 
     return test
-
-
-def moment(text: str) -> int:
-    """Seconds since 1970 of a time that a host gave; 0 where it is none."""
-    try:
-        return seconds(text)
-    except ValueError:
-        return 0
 
 
 def _fits(selector: EventSelector) -> Callable[[Any], bool]:

@@ -7,7 +7,7 @@ from typing import Any
 
 from auditor.analysis.binding import Binding, Setting, Test
 from auditor.analysis.facts import HostFacts, driver_names, security_key
-from auditor.analysis.matching import ITSELF, FieldTest, choose, named, seconds, text_is, undecided, value_in, value_is, version_in
+from auditor.analysis.matching import ITSELF, FieldTest, choose, moment, named, seconds, text_is, undecided, value_in, value_is, version_in
 from auditor.analysis.outcome import FALSE, TRUE, Outcome, conjoin, negate, unknown
 from auditor.analysis.registry import file_test, may_hold
 from auditor.model.pattern import compile_pattern
@@ -255,11 +255,17 @@ def compile_file(selector: FileSelector, setting: Setting) -> Test:
         tests.append(_modified(selector.modified_from, selector.modified_to))
     fixed = tuple(tests)
     fits, whole = file_test(selector.path), selector.path.casefold()
+    over = seconds(selector.modified_to) if selector.modified_to else None
 
     def test(binding: Binding) -> Outcome:
         facts = binding.hosts[role]
-        records = facts.security.files(selector.path)
-        outcome = choose(facts, "security", records, fixed, security_key, lambda r: r.casefold() == whole or fits(r.casefold()))
+
+        def lost(record: str) -> bool:
+            meant = record.casefold() == whole or fits(record.casefold())
+            return meant and not (over is not None and facts.foreseen("security", record) and over < moment(facts.snapshot.collected_at))
+
+        # a file that a change is yet to write was not last changed before the host was seen
+        outcome = choose(facts, "security", facts.security.files(selector.path), fixed, security_key, lost)
         outcome = _or_unasked(outcome, facts.unasked("file", selector.path)) if outcome.value is not True else outcome
         return negate(outcome) if selector.present is False else outcome
 

@@ -29,7 +29,7 @@ ANSWERS: tuple[Answer, ...] = get_args(Answer)
 """Worst first."""
 
 
-PrerequisiteKind = Literal["disk", "memory", "restart", "remove_first", "order", "architecture", "presence", "afterwards"]
+PrerequisiteKind = Literal["disk", "memory", "restart", "remove_first", "order", "architecture", "presence", "files", "afterwards"]
 """`afterwards`: nothing to be met before, but to be done once the change is made."""
 
 

@@ -5,6 +5,8 @@ Rules of this file:
 2. A violation that stays is made worse where its evidence holds a record that the change brings.
 3. What can't be decided after the change bears on the answer unless nothing that its rule looks at has changed: every selector of the
    rule comes out the same on the same hosts, with the same evidence and the same things missing.
+4. The hash of a driver that comes with a product is not known before. That alone leaves a list of bad files undecided for every change, so
+   it is told as a condition (look at the files), not as an unknown.
 """
 
 from __future__ import annotations
@@ -17,10 +19,13 @@ import msgspec
 from auditor.analysis.condition import SELECTORS
 from auditor.analysis.evaluate import Evaluation, bind
 from auditor.analysis.fleet import Fleet
+from auditor.analysis.precheck.state import NOT_KNOWN
 from auditor.analysis.ruleset import CompiledRule, RuleSet
 from auditor.model.finding import Evidence, Finding
 from auditor.model.selector import TiesSelector
 from auditor.model.whatif import Delta
+
+HASH_NOT_KNOWN = f": sha256: {NOT_KNOWN}"
 
 
 class Side(NamedTuple):
@@ -83,9 +88,20 @@ def bears(before: Fleet, after: Fleet, compiled: CompiledRule, finding: Finding)
 def _differs(before: Fleet, after: Fleet, compiled: CompiledRule, name: str, selector: object, hosts: list[str]) -> bool:
     test = SELECTORS[name](selector, compiled.setting)
     old, new = (test(bind(fleet, compiled.rule, hosts)) for fleet in (before, after))
-    if (old.value, old.evidence, old.missing, old.edges) != (new.value, new.evidence, new.missing, new.edges):
+    if (old.value, old.evidence, old.edges) != (new.value, new.evidence, new.edges) or set(old.missing) != set(
+        _without_hashes(new.missing)
+    ):
         return True
     return isinstance(selector, TiesSelector) and _ties_differ(before, after, compiled, selector, hosts)
+
+
+def _without_hashes(missing: Iterable[str]) -> list[str]:
+    return [reason for reason in missing if not reason.endswith(HASH_NOT_KNOWN)]
+
+
+def waits_for_files(finding: Finding) -> bool:
+    """Whether a rule is undecided for nothing but the hashes of drivers that the change brings: their files would tell."""
+    return bool(finding.missing) and not _without_hashes(finding.missing)
 
 
 def _ties_differ(before: Fleet, after: Fleet, compiled: CompiledRule, selector: TiesSelector, hosts: list[str]) -> bool:

@@ -12,7 +12,7 @@ from auditor.analysis.facts import HostFacts
 from auditor.analysis.fleet import Fleet
 from auditor.analysis.forking import fork_fleet
 from auditor.analysis.precheck.apply import apply_change
-from auditor.analysis.precheck.compare import Comparison, Side, compare, further_hosts
+from auditor.analysis.precheck.compare import Comparison, Side, compare, further_hosts, waits_for_files
 from auditor.analysis.precheck.prerequisites import prerequisites
 from auditor.analysis.precheck.radius import radius_of
 from auditor.analysis.precheck.state import State, facts_of
@@ -126,7 +126,9 @@ def _answer(
 ) -> HostAnswer:
     undecided = {finding.rule for finding in after.evaluation.undetermined if facts.name in _hosts(finding)}
     collected = facts.snapshot.collected_at
-    open_ = _serious(found.open)
+    files = tuple(delta for delta in found.open if waits_for_files(delta.finding))
+    open_ = tuple(delta for delta in _serious(found.open) if delta not in files)
+    needs = [*needs, *([_look_at_files(files)] if files else [])]
     return HostAnswer(
         host=facts.name,
         wave=wave.name,
@@ -139,11 +141,17 @@ def _answer(
         radius=radius_of(after.fleet, facts.name),
         decided=len(rules.by_id) - len(undecided),
         undecided_before=len(found.unrelated),
-        lesser_open=len(found.open) - len(open_),
+        lesser_open=len(found.open) - len(open_) - len(files),
         collected_at=collected,
         age_hours=age_hours(collected, now),
         applied=state.brought,
     )
+
+
+def _look_at_files(deltas: Sequence[Delta]) -> Prerequisite:
+    rules = ", ".join(dict.fromkeys(delta.finding.rule for delta in deltas))
+    text = f"The files of the drivers that come are held against {rules} by their hashes: give each with --driver FILE."
+    return Prerequisite(kind="files", met=None, text=text)
 
 
 def _word(added: Sequence[Delta], open_: Sequence[Delta], needs: Iterable[Prerequisite]) -> Answer:

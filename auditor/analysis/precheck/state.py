@@ -83,7 +83,9 @@ class State(msgspec.Struct, frozen=True, kw_only=True):
             return self
         section = self.section(name)
         status = "partial" if section.status == "ok" else section.status
-        return self.with_section(name, gaps=(*section.gaps, *gaps), status=status)
+        notes = {(name, gap.record.casefold()): reason for gap in gaps}
+        state = self.with_section(name, gaps=(*section.gaps, *gaps), status=status)
+        return msgspec.structs.replace(state, notes={**self.notes, **notes})
 
     def with_product(self, product: Product, doubts: Mapping[str, tuple[str, ...]]) -> State:
         """A product as a change states it; `doubts` are its open fields with what is missing."""
