@@ -20,6 +20,7 @@ VERBS: Mapping[str, tuple[str, str]] = {
     "collect": ("auditor.cli.audit", "Ask the hosts and keep what they say in the store."),
     "check": ("auditor.cli.audit", "Evaluate the rules over what the store holds; asks no host."),
     "report": ("auditor.cli.report", "Render the report of a stored run."),
+    "investigate": ("auditor.cli.investigate", "Find what made a host restart: evidence from it and its neighbours, ranked."),
     "explain": ("auditor.cli.explain", "Walk a finding's evidence down to the stored records."),
     "diff": ("auditor.cli.history", "Show how a host differs from before, its role, its accepted state and its peers."),
     "history": ("auditor.cli.history", "Show what changed over time: on a host, or over the fleet."),

@@ -9,10 +9,10 @@ import msgspec
 from auditor.model.finding import Edge, Finding, HostCoverage, Product, Run
 from auditor.model.host import HostResult, Target
 
-RunKind = Literal["audit", "collect", "check"]
+RunKind = Literal["audit", "collect", "check", "investigate"]
 RunState = Literal["running", "finished", "interrupted"]
 
-COLLECTING: tuple[RunKind, ...] = ("audit", "collect")
+COLLECTING: tuple[RunKind, ...] = ("audit", "collect", "investigate")
 """Kinds of runs that asked hosts: only their results count as the latest of a host."""
 
 

@@ -1,0 +1,203 @@
+"""`auditor investigate`: asks the host and its neighbours a second time, stores that, and says what fell and what pushed."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from auditor.cli.asking import Asking, asking_flags
+from auditor.cli.flags import Everywhere, flag, verb
+from auditor.cli.interrupt import stopping
+from auditor.cli.program import INTERRUPTED
+from auditor.cli.say import Outputs, width
+from auditor.model.errors import UsageError
+
+if TYPE_CHECKING:
+    from auditor.analysis.investigate.case import Known
+    from auditor.inventory import Inventory
+    from auditor.investigate import Asked, Gathered
+    from auditor.model.hypothesis import Investigation
+    from auditor.store import Store
+
+FORMATS = ("table", "json", "html", "markdown")
+
+
+@verb(
+    "investigate",
+    click.Argument(["host"]),
+    flag("--at", metavar="TIME", help="When it happened, ISO 8601 with its zone.  [default: the last unexpected restart]"),
+    flag("--dump", type=click.Path(path_type=Path), metavar="FILE", help="Dump or WinDbg text to read in place of the host's own dump."),
+    flag("--stored", is_flag=True, help="Ask no host: work from what the store holds."),
+    flag("--why", is_flag=True, help="Show every weight, its reason and all records behind it."),
+    flag("--neighbours", type=click.IntRange(0, 500), default=20, metavar="N", help="Ask at most so many hosts beside it."),
+    *asking_flags(),
+)
+def investigate(
+    every: Everywhere, host: str, at: str | None, dump: Path | None, stored: bool, why: bool, neighbours: int, **asking: Any
+) -> int:
+    """Find what made HOST restart: what fell, and what pushed.
+
+    The host is asked again with a window around the moment, and so are the hosts that it is tied to; all of it is stored, then analysed.
+    Each answer lists what speaks for it, against it, what is missing and what would settle it. Exits with 0 where all was seen, 3 where
+    something was not.
+    """
+    from auditor.cli.matrix import folders
+    from auditor.investigate import investigate as answer
+
+    outputs = Outputs.plan(every, FORMATS)
+    wanted = _asked(host, at, dump, stored=stored)
+    known = _known(every)
+    with _gathered(every, Asking(**asking), wanted, known, neighbours) as (store, gathered, interrupted):
+        found = answer(wanted, gathered, known, store, folders(every))
+        where = store.where
+    _show(outputs, found, why=why)
+    outputs.say(f"The collection is in the store {where}" + (f", run {found.run}" if found.run else ""))
+    return INTERRUPTED if interrupted else _code(found)
+
+
+def _asked(host: str, at: str | None, dump: Path | None, *, stored: bool) -> Asked:
+    from auditor.crash import read_crashes
+    from auditor.investigate import Asked
+
+    moment = _moment(at)
+    if dump is None:
+        return Asked(host=host, at=moment, stored=stored)
+    document = read_crashes([dump])
+    if not document.crashes:
+        reason = "; ".join(error.message for error in document.errors) or "no crash in it"
+        raise UsageError(f"--dump {dump}: {reason}", next_step="Name a kernel dump or the text of WinDbg's !analyze -v.")
+    # of several crashes in one file the last one is the newest as texts are kept
+    crash = max(document.crashes, key=lambda found: found.crash_time or "")
+    return Asked(host=host, at=moment, crash=crash, crash_file=str(dump), stored=stored)
+
+
+def _moment(text: str | None) -> datetime | None:
+    if text is None:
+        return None
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise UsageError(f"--at {text}: expected a time such as 2005-11-08T11:03:12Z") from error
+    if found.tzinfo is None:
+        raise UsageError(f"--at {text}: the time needs its zone", next_step="Write for example 2005-11-08T19:03:12+08:00.")
+    if found > datetime.now(UTC) + timedelta(days=1):
+        raise UsageError(f"--at {text} lies in the future")
+    return found.astimezone(UTC)
+
+
+def _known(every: Everywhere) -> Known:
+    from auditor.analysis.investigate.case import Known
+    from auditor.cli.matrix import folders, load
+    from auditor.hypotheses import load_hypotheses
+    from auditor.knowledge import load_crash_knowledge
+
+    places = folders(every)
+    return Known(matrix=load(every), hypotheses=load_hypotheses(places), crashes=load_crash_knowledge())
+
+
+@contextlib.contextmanager
+def _gathered(every: Everywhere, asking: Asking, wanted: Asked, known: Known, neighbours: int) -> Iterator[tuple[Store, Gathered, bool]]:
+    """The open store with what is known of the hosts, after they were asked unless only the store counts."""
+    from auditor.inventory import load_inventory
+    from auditor.investigate import stored
+    from auditor.store import default_path, open_store
+
+    if wanted.stored:
+        targets = load_inventory(every.inventory, trust=asking.trust_inventory).targets if every.inventory else ()
+        with open_store(every.store or default_path(), write=False) as store:
+            yield store, stored(store, targets), False
+        return
+    with _sources(every, asking) as (sources, where):
+        vault = asking.vault_password_file
+        inventory = load_inventory(sources, limit=every.limit, trust=asking.trust_inventory, vault_password_files=vault)
+        with open_store(where) as store, stopping() as stop:
+            gathered = _collect(store, inventory, asking, wanted, known, neighbours, stop)
+            yield store, gathered, stop.is_set()
+
+
+@contextlib.contextmanager
+def _sources(every: Everywhere, asking: Asking) -> Iterator[tuple[Sequence[Path], str | Path]]:
+    """The inventory and the store to use: given ones, or those of a lab that is started for this."""
+    from auditor.store import default_path
+
+    if asking.lab is not None and every.inventory:
+        raise UsageError("--lab brings its own inventory", next_step="Leave out either --lab or -i.")
+    if asking.lab is None:
+        if not every.inventory:
+            raise UsageError("no inventory given", next_step="Name an Ansible inventory with -i, or use --stored.")
+        yield every.inventory, every.store or default_path()
+        return
+    from auditor.cli.rehearsal import rehearsal
+
+    with rehearsal(asking.lab) as ready:
+        yield (ready.inventory,), every.store or default_path().with_name("lab.db")
+
+
+def _collect(store: Store, inventory: Inventory, asking: Asking, wanted: Asked, known: Known, neighbours: int, stop: Any) -> Gathered:
+    """The host first; what it says leads to the hosts that are asked next."""
+    from auditor import __version__
+    from auditor.audit import timestamp
+    from auditor.investigate import only, stored, wanted_neighbours, with_notes
+
+    only(inventory, [wanted.host])
+    run = store.begin_run("investigate", timestamp(_now), __version__)
+    ask = functools.partial(_ask, store, run, inventory, asking, known, stop)
+    ask([wanted.host])
+    names, note = wanted_neighbours(stored(store, inventory.targets), known, wanted.host, neighbours)
+    if names and not stop.is_set():
+        ask(names)
+    store.finish_run(run, state="interrupted" if stop.is_set() else "finished")
+    return with_notes(stored(store, inventory.targets, run), note)
+
+
+def _ask(store: Store, run: str, inventory: Inventory, asking: Asking, known: Known, stop: Any, names: Sequence[str]) -> None:
+    from auditor.audit import collect_into_store
+    from auditor.cli.progress import Progress
+    from auditor.collect.fleet import Limits
+    from auditor.investigate import only, request_for
+
+    with Progress(len(names)) as progress:
+        collect_into_store(
+            store,
+            run,
+            only(inventory, names),
+            request_for(known),
+            limits=Limits(host_deadline_seconds=asking.host_deadline, parallel=asking.parallel),
+            now=_now,
+            stop=stop,
+            tell=progress.tell,
+            allow_unverified=asking.allow_unverified_tls,
+            allow_credssp=asking.allow_credssp,
+            use_proxy=asking.use_proxy,
+        )
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+def _show(outputs: Outputs, found: Investigation, *, why: bool) -> None:
+    from auditor.report import investigation, investigation_html, investigation_markdown
+    from auditor.report.json_ import json_text
+
+    outputs.emit(
+        {
+            "table": lambda: investigation.render(found, width=width(), why=why),
+            "json": lambda: json_text(found),
+            "html": lambda: investigation_html.render(found),
+            "markdown": lambda: investigation_markdown.render(found),
+        }
+    )
+    outputs.say_files()
+
+
+def _code(found: Investigation) -> int:
+    """0 where the host and its neighbours were seen and a moment was found, 3 otherwise."""
+    seen = all(host.status == "ok" for host in found.coverage) and found.moment is not None
+    return 0 if seen else 3
