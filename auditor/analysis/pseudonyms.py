@@ -30,6 +30,7 @@ _ACCOUNT = re.compile(r"(?<![\w\\.])([\w.-]+)\\([\w.$-]+)")
 _MAIL = re.compile(r"(?<![\w.+-])([\w.+-]{1,64})@([\w-]+(?:\.[\w-]+)+)")
 _PROFILE = re.compile(r"(?i)(\\(?:users|documents and settings)\\)([^\\/\"]{1,60})(?=[\\\"]|$)")
 _PRIVATE = re.compile(r"(?:10|192\.168|172\.(?:1[6-9]|2\d|3[01]))(?:\.\d{1,3}){2,3}")
+_COLONS = re.compile(r"(?<![\w:.])[0-9A-Fa-f]{0,4}(?::[0-9A-Fa-f]{0,4}){2,7}(?![\w:])")
 _ADDRESS = re.compile(r"\d{1,3}(?:\.\d{1,3}){3}|[0-9a-fA-F]*:[0-9a-fA-F:.]+(?:%\d+)?")
 _KNOWN_ACCOUNTS = frozenset(
     (
@@ -174,6 +175,7 @@ class Pseudonyms:
         )
         text = _UNC.sub(lambda m: f"\\\\{self._server(m.group(1))}", text)
         text = _ACCOUNT.sub(self._pair, text)
+        text = _COLONS.sub(lambda m: self._words.get(m.group().casefold(), m.group()), text)
         return _WORD.sub(lambda m: self._word(m.group()), text)
 
     def _mac(self, text: str) -> str:
