@@ -9,6 +9,8 @@ Rules of this file:
 
 from __future__ import annotations
 
+import base64
+import binascii
 import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -166,6 +168,8 @@ def _tasks(source: Source) -> Outcome[Any]:
         except DecodeError as error:
             return failed(error.message, error.place)
     text = decode_text(source.data)[0]
+    if text.lstrip().startswith("-----BEGIN") and (data := _armoured(text)) and looks_like_job(data):
+        return _tasks(Source(name=source.name, data=data))
     if looks_like_task_xml(text):
         return read_xml(text)
     if text.lstrip().startswith(("{", "[")):
@@ -173,6 +177,15 @@ def _tasks(source: Source) -> Outcome[Any]:
     if not text.strip("\0 \r\n\t"):
         return failed("the file is empty")
     return read_at(text) if looks_like_at(text) else read_schtasks(text)
+
+
+def _armoured(text: str) -> bytes:
+    """What `certutil -encode` made of a binary file: base64 between two lines of dashes."""
+    body = "".join(line for line in lines_of(text) if not line.startswith("-"))
+    try:
+        return base64.b64decode(body.encode("ascii", errors="replace"), validate=True)
+    except (binascii.Error, ValueError):
+        return b""
 
 
 def _registry(source: Source) -> Outcome[Any]:
@@ -246,7 +259,7 @@ class _Wmi:
         self._reader = WmiReader()
 
     def __call__(self, source: Source) -> Outcome[Any]:
-        return self._reader.read_page(decode_text(source.data)[0])
+        return self._reader.read_page(decode_text(source.data)[0], source.name)
 
     def finish(self) -> list[Fault]:
         return self._reader.finish().faults
@@ -302,7 +315,7 @@ def _command_lines(text: str) -> list[tuple[int, str]]:
         goes_on = line.endswith("^") and not line.endswith("^^") and len(parts) < _CONTINUED
         parts.append(line[:-1] if goes_on else line)
         if not goes_on:
-            whole = "".join(parts).strip()
+            whole = "".join(parts).strip().strip("`").strip()
             parts = []
             if whole:
                 lines.append((number, whole))
@@ -316,6 +329,13 @@ def _command_record(job: Any, line: int | None) -> dict[str, Any]:
     return {**{k: plain[k] for k in kept}, "line": line, "place": " > ".join(places) if places else f"line {line}"}
 
 
+_SIGNS = (
+    ("batch", re.compile(r"^\s*@echo off\b|^\s*:[A-Za-z_]\w*\s*$", re.IGNORECASE | re.MULTILINE)),
+    ("vbscript", re.compile(r"^\s*(?:set\s+)?\w+\s*=\s*(?:\w+\.)?CreateObject\s*\(", re.IGNORECASE | re.MULTILINE)),
+    ("powershell", re.compile(r"^\s*(?:\[[\w.]+\])?\$[A-Za-z_]\w*\s*=|^\s*param\s*\(", re.IGNORECASE | re.MULTILINE)),
+)
+
+
 def _script_kind(source: Source) -> str:
     """batch, powershell, vbscript or rcj for what is a script as a whole; empty for a list of command lines."""
     from auditor.analysis.robocopy import looks_like_job
@@ -327,4 +347,4 @@ def _script_kind(source: Source) -> str:
     text = decode_text(source.data[:65536])[0]
     if ending == "rcj" or looks_like_job(text):
         return "robocopy"
-    return "batch" if re.search(r"^\s*@echo off\b|^\s*:[A-Za-z_]\w*\s*$", text, re.IGNORECASE | re.MULTILINE) else ""
+    return next((kind for kind, sign in _SIGNS if sign.search(text)), "")

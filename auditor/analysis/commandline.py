@@ -11,7 +11,7 @@ import msgspec
 
 from auditor.analysis.unknowns import CLOSE, OPEN, unknown
 
-_PLACEHOLDER = re.compile(r"(?<=\\)<([A-Za-z][^<>|&\"\r\n]{0,60})>|<([A-Za-z][^<>|&\"\r\n]{0,60})>(?=[\\\s]|$)")
+_PLACEHOLDER = re.compile(r"(?<=\\)<([A-Za-z][^<>|&\"\r\n]{0,60})>|<(?![^<>\s]{0,60}\.\w{1,4}>)([A-Za-z][^<>|&\"\r\n]{0,60})>(?=[\\\s]|$)")
 _REDIRECTION = re.compile(r"(\d?)(>>|>&\d|<&\d|>|<)")
 
 

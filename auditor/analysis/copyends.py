@@ -19,37 +19,32 @@ _CLIENT_FOLDERS = frozenset({"tsclient", "vboxsvr", "vboxsrv", "vmware-host", "p
 _PLACEHOLDER_WORD = re.compile(
     r"(?:(?:source|src|dest|destination|target|tgt|remote|your|my|the|other|new|old|file|backup)[-_ ]?)?"
     r"(?:server[-_ ]?(?:name|ip|address|here)|host[-_ ]?(?:name|ip|address)|computer[-_ ]?(?:name|ip)|machine[-_ ]?(?:name|ip)|pc[-_ ]?name"
-    r"|ip[-_ ]?(?:addr|address)?|fqdn)|(?:your|my)[-_ ]?(?:server|host|computer|machine|pc|nas)",
+    r"|ip[-_ ]?(?:addr|address)?|fqdn)"
+    r"|(?:your|my|source|src|dest|destination|target|remote|old|new)[-_ ]?(?:server|host|computer|machine|pc|nas)",
     re.IGNORECASE,
 )
-_PLACEHOLDER_SHAPE = re.compile(r"[<>\[\]{}*?|\"]|^\.{3}$|^x{2,}$|(?:^|\.)x{1,3}(?:\.|$)|^a\.b\.c\.d$", re.IGNORECASE)
-_GENERIC_SHARES = frozenset(
-    {
-        "share",
-        "sharename",
-        "share_name",
-        "sharedfolder",
-        "shared_folder",
-        "share1",
-        "folder",
-        "foldername",
-        "path",
-        "path_to_share",
-        "sharedir",
-    }
-)
-_GENERIC_HOSTS = frozenset(
-    {"server", "server1", "server2", "host", "computer", "machine", "pc", "remote", "source", "destination", "target"}
-)
+_PLACEHOLDER_SHAPE = re.compile(r"[<>\[\]{}*?|\"$%!();,\s]|^\.{3}$|^x{2,}$|(?:^|\.)x{1,3}(?:\.|$)|^a\.b\.c\.d$", re.IGNORECASE)
+_GENERIC_SHARES = frozenset({
+    "to", "share", "sharename", "share_name", "sharedfolder", "shared_folder", "share1", "folder",
+    "foldername", "path", "path_to_share", "sharedir",
+})  # fmt: skip
+_GENERIC_HOSTS = frozenset({
+    "server", "server1", "server2", "host", "computer", "machine", "pc", "remote", "source", "destination", "target",
+    "path", "unc", "network",
+})  # fmt: skip
 _REDACTED = re.compile(r"\*{3,}")
 LOCAL_VARIABLES = frozenset(
     {
         "systemdrive", "systemroot", "windir", "programfiles", "programfiles(x86)", "programw6432", "commonprogramfiles",
         "commonprogramfiles(x86)", "programdata", "allusersprofile", "temp", "tmp", "userprofile", "public", "appdata", "localappdata",
-        "cd", "comspec",
+        "cd", "comspec", "home",
     }
 )  # fmt: skip
 """Variables that Windows itself sets to a place on the machine."""
+
+
+_POWERSHELL_NAME = re.compile(r"\$(?:\{[^}]+\}|(?:env:)?[A-Za-z_]\w*)(?=[\\/]|$)", re.IGNORECASE)
+"""A variable of PowerShell that stands where a path starts, in a line that was taken out of its script."""
 
 
 class Place:
@@ -124,7 +119,7 @@ def plain_place(text: str, own_names: Collection[str] = ()) -> Place:
     stripped = re.sub(r"^file:(?=/{2})", "", stripped, flags=re.IGNORECASE)
     if stripped.startswith(("\\\\", "//")):
         return unc_place(stripped, own_names)
-    if not is_unknown(known_prefix(stripped) or stripped):
+    if not is_unknown(known_prefix(stripped) or stripped) and not _POWERSHELL_NAME.match(stripped):
         return local(stripped)
     name = re.match(r"[%!$]?\{?(?:env:)?([^%!$}:]+)", shown(stripped), re.IGNORECASE)
     if name and name.group(1).strip().casefold() in LOCAL_VARIABLES:

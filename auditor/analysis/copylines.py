@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from auditor.analysis.commandline import head_and_rest
 from auditor.analysis.copyjob import INTERPRETERS, CopyJob, job_of, new_walker, stopped, unfollowed
+from auditor.analysis.pscmdlets import CMDLETS
 from auditor.analysis.shellstate import State
 from auditor.analysis.unknowns import cleaned
 from auditor.analysis.walker import MAX_STEPS, Frame, Stopped
@@ -46,7 +48,8 @@ class CommandReader:
             start, unread = len(walker.found), len(walker.unread)
             walker.frames.clear()
             try:
-                walker.run_line(cleaned(line), state)
+                run = walker.interpreters["powershell" if is_cmdlet(line) else "cmd"]
+                run(walker, cleaned(line), state)
             except Stopped:
                 walker.steps = MAX_STEPS // len(lines)
                 walker.found.append(stopped(line))
@@ -71,6 +74,12 @@ class CommandReader:
             walker.found.append(stopped(path))
         self._calls.setdefault(path.casefold(), set()).update(walker.entered - {path.casefold()})
         return [job_of(found, self._host) for found in walker.found]
+
+
+def is_cmdlet(line: str) -> bool:
+    """Whether a line is PowerShell's: its first word is a cmdlet (`Copy-Item`), not one of its aliases, which cmd.exe has too."""
+    head = head_and_rest(line.strip())[0].casefold()
+    return "-" in head and head in CMDLETS
 
 
 def _speaks_of_copying(rest: str) -> bool:

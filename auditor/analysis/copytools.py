@@ -122,10 +122,15 @@ def read_xcopy(words: Sequence[str]) -> list[RawCopy]:
     whole = any(o in options for o in ("/s", "/e"))
     writes = may_hold_executables([source], folder=whole)
     writes = True if writes is None and "/i" in options and not is_unknown(source) else writes
+    clones = any(o.startswith("/clone") or o in ("/zy", "/rc", "/rcy") for o in options)  # xxcopy's own switches
     unknown_option = any(is_unknown(o) for o in (*options, *operands[2:]))
     return [
         RawCopy(
-            tool="xcopy", source=source, destination=destination, destructive=None if unknown_option else False, writes_executables=writes
+            tool="xcopy",
+            source=source,
+            destination=destination,
+            destructive=True if clones else None if unknown_option else False,
+            writes_executables=writes,
         )
     ]
 

@@ -138,3 +138,13 @@ def test_scripts_that_call_each_other_are_read_once_with_their_callers_arguments
 
 def test_a_limit_on_size_is_stated() -> None:
     assert MAX_FILE_BYTES == 32 * 1024 * 1024
+
+
+def test_a_job_file_that_certutil_encoded() -> None:
+    import base64
+
+    from tests.unit.test_tasks_job import job, trigger
+
+    text = b"-----BEGIN CERTIFICATE-----\r\n" + base64.encodebytes(job(trigger(1))) + b"-----END CERTIFICATE-----\r\n"
+    (record,) = decode("tasks", [Source(name="Night.job", data=text)]).records
+    assert (record["name"], record["source_format"]) == ("Night", "job")

@@ -235,3 +235,15 @@ def test_get_service_as_list_and_table() -> None:
 def test_any_text_gives_records_or_faults(reader: Callable[[str], Outcome[Any]], text: str) -> None:
     outcome = reader(text)
     assert outcome.rows == len(outcome.records) + len(outcome.faults) + outcome.merged + outcome.skipped
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '#TYPE System.ServiceProcess.ServiceController\n"Name","RequiredServices","Status","StartType"\n"acme","x","Running","Automatic"\n',
+        "\nNode,Name,StartMode,State\nPC,acme,Auto,Running\n",
+    ],
+)
+def test_services_as_csv(text: str) -> None:
+    (service,) = read_service_list(text).records
+    assert (service.name, service.state, service.start_mode) == ("acme", "Running", "Auto")

@@ -141,3 +141,14 @@ def test_any_page_gives_records_or_faults(noise: str, markup: str) -> None:
     for text in (noise, markup, page("Enumerate", markup), page("Pull", noise.replace("<", "").replace("&", ""))):
         assert reader.read_page(text).rows >= 0
     reader.finish()
+
+
+def test_a_fragment_that_does_not_say_its_class_has_the_one_of_its_file() -> None:
+    text = page("Enumerate", fragment("<Metric1>-1</Metric1><Type>3</Type><Name>0.0.0.0</Name>"), end=True)
+    (found,) = WmiReader().read_page(text, "server_2003_Win32_IP4RouteTable_all_000.xml").records
+    assert (found.class_name, found.properties) == ("Win32_IP4RouteTable", {"Metric1": -1, "Type": 3, "Name": "0.0.0.0"})
+    assert WmiReader().read_page(text, "page.xml").records[0].class_name is None
+    counters = page("Enumerate", fragment("<Name>_Total</Name><Timestamp_Object>130100955238316883</Timestamp_Object>"), end=True)
+    (counter,) = WmiReader().read_page(counters, "Win32_PerfRawData_PerfDisk_PhysicalDisk_star_000.xml").records
+    assert (counter.class_name, counter.types["Timestamp_Object"]) == ("Win32_PerfRawData_PerfDisk_PhysicalDisk", "integer")
+    assert counter.properties == {"Name": "_Total", "Timestamp_Object": 130100955238316883}

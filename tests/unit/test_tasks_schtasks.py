@@ -252,3 +252,15 @@ def test_json_of_get_scheduledtask() -> None:
 def test_any_text_gives_rows_that_add_up(text: str) -> None:
     outcome = read_schtasks(text)
     assert outcome.rows == len(outcome.records) + len(outcome.faults) + outcome.merged + outcome.skipped
+
+
+def test_the_table_of_get_scheduledtask() -> None:
+    text = (
+        "\nTaskPath                                       TaskName                          State\n"
+        "--------                                       --------                          -----\n"
+        "\\Ops\\                                          Mirror                            Disabled\n"
+        "\\                                              A very long name of a task th...  Ready\n\n"
+    )
+    first, second = read_schtasks(text).records
+    assert (first.path, first.enabled) == ("\\Ops\\Mirror", False)
+    assert (second.path, second.name_truncated, second.enabled) == (None, True, True)

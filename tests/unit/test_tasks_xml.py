@@ -132,3 +132,10 @@ def test_what_is_no_task_is_a_fault() -> None:
 @given(st.text(alphabet=st.sampled_from("<>/!?TaskTriggers\\&;-= \n\"'x"), max_size=400))
 def test_any_text_gives_records_or_faults(text: str) -> None:
     assert read_xml("<Task>" + text).rows >= 1
+
+
+def test_prefixes_of_namespaces_do_not_matter() -> None:
+    text = f'<t:Task xmlns:t="{NAMESPACE}"><t:Actions><t:Exec><t:Command>x</t:Command></t:Exec></t:Actions></t:Task>'
+    (task,) = read_xml(text).records
+    assert task.actions is not None
+    assert task.actions[0].command == "x"

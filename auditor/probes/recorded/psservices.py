@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -13,6 +14,7 @@ from auditor.probes.recorded.outcome import Fault, Outcome, failed
 from auditor.probes.recorded.properties import read_blocks
 from auditor.probes.recorded.services import START_MODES, STATES, ServiceRow
 
+_CSV_NAME = re.compile(r'(?:^|,)"?Name"?(?:,|\s*$)', re.IGNORECASE)
 _STATE_WORDS = {
     "startpending": "Start Pending",
     "stoppending": "Stop Pending",
@@ -109,8 +111,30 @@ def _names(value: Any) -> tuple[str, ...] | None:
 def read_service_list(text: str) -> Outcome[ServiceRow]:
     """Format-List and Format-Table of Get-Service."""
     lines = lines_of(text)
+    head = next((i for i, line in enumerate(lines[:50]) if "," in line and _CSV_NAME.search(line)), None)
+    if head is not None:
+        return _csv(lines, head)
     rule = next((i for i, line in enumerate(lines) if i and is_rule(line) and "-" in line), None)
     return _table(lines, rule) if rule is not None else _list(text)
+
+
+def _csv(lines: Sequence[str], head: int) -> Outcome[ServiceRow]:
+    """Export-Csv of PowerShell and `/format:csv` of wmic: the names of properties stand in the first line."""
+    outcome: Outcome[ServiceRow] = Outcome()
+    names = [n.strip().casefold() for n in next(csv.reader([lines[head]]))]
+    for number, line in enumerate(lines[head + 1 :], head + 2):
+        if not line.strip():
+            continue
+        try:
+            values = next(csv.reader([line]))
+        except (csv.Error, StopIteration):
+            values = []
+        row = _row(dict(zip(names, values, strict=True))) if len(values) == len(names) else None
+        if row is None:
+            outcome.faults.append(Fault(place=f"line {number}", message=f"{len(values)} of {len(names)} columns, or no name"))
+        else:
+            outcome.records.append(row)
+    return outcome
 
 
 def _list(text: str) -> Outcome[ServiceRow]:

@@ -21,6 +21,7 @@ from auditor.probes.recorded.properties import read_blocks
 _NIL = "{http://www.w3.org/2001/XMLSchema-instance}nil"
 _TYPE = "{http://www.w3.org/2001/XMLSchema-instance}type"
 _DECLARATION = re.compile(r"^\s*<\?xml\b[^>]{0,300}\?>")
+_NAMED = re.compile(r"((?:Win32|CIM|MSFT)_[A-Za-z0-9_]+?)(?:_(?:all|star))?(?:[_-]\d+)?\.\w+$")
 _MAX_DEPTH = 16
 _MAX_CHARACTERS = 32 * 1024 * 1024
 Property = Value | list[Any] | dict[str, Any]
@@ -44,8 +45,11 @@ class WmiReader:
         self._open = False
         self._pages = 0
 
-    def read_page(self, text: str) -> Outcome[WmiObject]:
-        """The objects of one page, and what is wrong with it or its place in the enumeration."""
+    def read_page(self, text: str, name: str = "") -> Outcome[WmiObject]:
+        """The objects of one page, and what is wrong with it or its place in the enumeration.
+
+        `name` is the page's file name: where a page does not say its class, a class in the name does.
+        """
         if "<" not in text[:4096]:
             return read_wmic_list(text)
         if len(text) > _MAX_CHARACTERS:
@@ -58,7 +62,7 @@ class WmiReader:
         fault = _find(root, ("Fault",))
         if response is not None:
             self._sequence(outcome, _local(response.tag), ended=_find(response, ("EndOfSequence",)) is not None)
-            _items(outcome, response, _resource_class(root))
+            _items(outcome, response, _resource_class(root) or _class_in(name))
         elif fault is not None:
             outcome.faults.append(Fault(place="Body", message=_fault_words(fault)))
         elif _local(root.tag) != "Envelope":
@@ -103,6 +107,11 @@ def _resource_class(root: Any) -> str | None:
     uri = _find(root, ("ResourceURI",))
     name = (uri.text or "").strip().rpartition("/")[2] if uri is not None else ""
     return name if name and name != "*" else None
+
+
+def _class_in(name: str) -> str | None:
+    match = _NAMED.search(name[-300:])
+    return match.group(1) if match else None
 
 
 def _items(outcome: Outcome[WmiObject], response: Any, class_name: str | None) -> None:

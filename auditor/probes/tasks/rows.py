@@ -25,7 +25,8 @@ LIST_SHORT: tuple[str, ...] = ("host", "name", "next_run", "status", "logon_mode
 TABLE_SHORT: tuple[str, ...] = ("name", "next_run", "status")
 
 ENGLISH: Mapping[str, str] = {
-    "hostname": "host", "taskname": "name", "uri": "name", "next run time": "next_run", "status": "status", "state": "status",
+    "hostname": "host", "taskname": "name", "taskpath": "folder",
+    "uri": "name", "next run time": "next_run", "status": "status", "state": "status",
     "logon mode": "logon_mode", "last run time": "last_run", "last result": "last_result", "author": "author", "creator": "author",
     "schedule": "schedule", "task to run": "line", "start in": "directory", "comment": "comment", "scheduled task state": "state",
     "scheduled type": "schedule_type", "schedule type": "schedule_type", "modifier": "modifier", "start time": "start_time",
@@ -88,8 +89,9 @@ def _identity(row: Row) -> tuple[str | None, str | None]:
     name = row.values.get("name", "").strip()
     if name.startswith("\\"):
         return name, name.rpartition("\\")[2] or None
-    if row.folder and name and not row.truncated:
-        return row.folder.rstrip("\\") + "\\" + name, name
+    folder = row.folder or row.values.get("folder", "").strip()
+    if folder and name and not row.truncated and not folder.endswith("..."):
+        return folder.rstrip("\\") + "\\" + name, name
     return None, name or None
 
 

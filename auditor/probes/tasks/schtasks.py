@@ -66,6 +66,10 @@ def _rows(lines: Sequence[str]) -> Iterator[Row | Fault]:
             count, rows = _table_rows(lines, at, folder)
             yield from rows
             at += count
+        elif at and is_rule(line) and "taskname" in lines[at - 1].casefold():
+            count, rows = _module_rows(lines, at)
+            yield from rows
+            at += count
         elif (match := _FOLDER.fullmatch(line)) and not _padded(line):
             folder = match.group(1).strip()
             at += 1
@@ -99,6 +103,24 @@ def _table_rows(lines: Sequence[str], at: int, folder: str | None) -> tuple[int,
         truncated = layout is TABLE_SHORT and len(cells(values[0])) >= width - 1
         row = Row(line=number, form="schtasks_table", folder=folder, truncated=truncated, values=_named(chosen, values))
         rows.append(row)
+    return count, rows
+
+
+def _module_rows(lines: Sequence[str], at: int) -> tuple[int, list[Row]]:
+    """The table of Get-ScheduledTask: columns start below their heads, long values end in dots."""
+    head = lines[at - 1]
+    starts = [m.start() for m in re.finditer(r"\S+", head)]
+    columns = list(zip(starts, [*starts[1:], 10_000], strict=True))
+    layout = tuple(ENGLISH.get(name.casefold()) for name in head.split())
+    rows: list[Row] = []
+    count = 1
+    for number, line in enumerate(lines[at + 1 :], at + 2):
+        if not line.strip():
+            break
+        count += 1
+        values = _named(layout, cut(line, columns))
+        truncated = values.get("name", "").endswith("...")
+        rows.append(Row(line=number, form="schtasks_table", truncated=truncated, values=values))
     return count, rows
 
 

@@ -24,8 +24,8 @@ from auditor.probes.recorded.outcome import Fault, Outcome, failed
 MAX_ELEMENTS = 500_000
 MAX_CHARACTERS = 32 * 1024 * 1024
 _DECLARATION = re.compile(r"<\?xml\b[^>]{0,300}\?>", re.IGNORECASE)
-_TASK_START = re.compile(r"<Task(?=[\s>/])")
-_ROOT = re.compile(r"<(Tasks|TaskV2|Task|ScheduledTasks|ImmediateTaskV2|ImmediateTask)(?=[\s>/])")
+_TASK_START = re.compile(r"<(?:[\w.-]{1,40}:)?Task(?=[\s>/])")
+_ROOT = re.compile(r"<((?:[\w.-]{1,40}:)?(?:Tasks|TaskV2|Task|ScheduledTasks|ImmediateTaskV2|ImmediateTask))(?=[\s>/])")
 _POSITION = re.compile(r": line \d+, column \d+$")
 _DAYS = ("Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday")
 _MONTHS = ("January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November", "December")
@@ -46,7 +46,7 @@ _ACTION_KINDS = {"Exec": "exec", "ComHandler": "com", "SendEmail": "email", "Sho
 def looks_like_task_xml(text: str) -> bool:
     """Whether a text is, or was meant to be, task XML."""
     head = text[:65536]
-    return bool(_TASK_START.search(head)) or "<ScheduledTasks" in head or "<Tasks>" in head
+    return bool(_ROOT.search(head))
 
 
 def read_xml(text: str, path: str | None = None) -> Outcome[ScheduledTask]:
@@ -116,8 +116,8 @@ def _blocks(piece: str) -> list[tuple[int, str]]:
     blocks = []
     for start, end in itertools.pairwise(cuts):
         block = piece[start:end]
-        close = block.rfind("</Task>")
-        blocks.append((start, block[: close + 7] if close >= 0 else block))
+        close = re.search(r"</(?:[\w.-]{1,40}:)?Task\s*>", block)
+        blocks.append((start, block[: close.end()] if close else block))
     return blocks
 
 
