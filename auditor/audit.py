@@ -36,7 +36,7 @@ def request_for(
     hash_drivers: Literal["none", "non_microsoft", "all"] = "none",
 ) -> ProbeRequest:
     """What to ask, so that this matrix can be decided."""
-    from auditor.matrix import requested_event_sources, requested_keys
+    from auditor.matrix import requested_event_sources, requested_keys, requested_logs
 
     keys, files = requested_keys(matrix.signatures, matrix.rules)
     return ProbeRequest(
@@ -45,6 +45,7 @@ def request_for(
         security_files=files,
         event_days=event_days,
         event_sources=requested_event_sources(matrix.rules),
+        intrusion_logs=requested_logs(matrix.signatures),
         hash_drivers=hash_drivers,
     )
 

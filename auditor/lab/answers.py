@@ -5,7 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime
 
-from auditor.lab import answers_events, answers_scripts, answers_security, answers_software, answers_system, answers_tasks
+from auditor.lab import (
+    answers_events,
+    answers_firewall,
+    answers_jobs,
+    answers_protection,
+    answers_scripts,
+    answers_security,
+    answers_software,
+    answers_system,
+    answers_tasks,
+)
 from auditor.lab.machine import Machine
 from auditor.lab.sheet import Ask, Ended, Sheet
 from auditor.probes.framing import SectionAnswer
@@ -28,6 +38,11 @@ ANSWERERS: dict[str, Answerer] = {
     "scripts": answers_scripts.scripts,
     "events": answers_events.events,
     "logons": answers_events.logons,
+    "defender": answers_protection.defender,
+    "firewall": answers_firewall.firewall,
+    "sessions": answers_jobs.sessions,
+    "replication": answers_jobs.replication,
+    "jobs": answers_jobs.jobs,
 }
 
 

@@ -21,6 +21,7 @@ _SYSTEM = (
     "Ntfs=50,55,57,98,137,140", "Microsoft-Windows-Ntfs=50,55,57,98,137,140", "volsnap=24,25,33,36", "Srv=2011,2019,2020",
     "Microsoft-Windows-WHEA-Logger=1,17,18,19,20,46,47", "Microsoft-Windows-Kernel-IO=1205",
     "Microsoft-Windows-Resource-Exhaustion-Detector=2004", "Application Popup=26,333", "SAVRT=1005",
+    "volmgr=45,46,49,161", "Microsoft-Windows-WindowsUpdateClient=19,20", "Windows Update Agent=19,20",
 )  # fmt: skip
 _APPLICATION = (
     "Chkdsk=1001,26212,26214,26226", "Microsoft-Windows-Chkdsk=1001,26212,26214,26226", "Wininit=1001", "Microsoft-Windows-Wininit=1001",
@@ -31,6 +32,8 @@ _UNEXPECTED = (
     "Save Dump=1001",
 )  # fmt: skip
 _RESTART_EXTRA = ("Service Control Manager=7035,7036",)
+_DEFENDER_LOG = "Microsoft-Windows-Windows Defender/Operational"
+_DEFENDER = ("Microsoft-Windows-Windows Defender=2000,2001,2002,2003,2004,2005,2014,5000,5001,5004,5007,5008,5010,5012",)
 _PLACES = {4624: (5, 6, 8, 11, 18), 528: (0, 1, 3, 6, 13), 540: (0, 1, 3, 6, 13)}
 _OLD_DENIED = "Requested registry access is not allowed."
 _NEW_DENIED = "Attempted to perform an unauthorized operation."
@@ -49,7 +52,7 @@ def _fits(table: set[tuple[str, str]], record: LogRecord) -> bool:
 
 def _open(machine: Machine, log: str) -> None:
     words = {"SECURITY": "security_log", "SYSTEM": "system_log", "APPLICATION": "application_log"}
-    denied = words[log.upper()] in machine.access.denied or (log == "Security" and not machine.access.elevated)
+    denied = words.get(log.upper()) in machine.access.denied or (log == "Security" and not machine.access.elevated)
     if denied:
         raise Ended("denied", _OLD_DENIED if machine.legacy else _NEW_DENIED)
 
@@ -107,6 +110,9 @@ def events(machine: Machine, ask: Ask, sheet: Sheet) -> None:
     application = (*_APPLICATION, *(f"{source}=*" for source in ask.event_sources))
     sheet.rows += [_row(record) for record in _read(machine, sheet, "Application", application, window, limit)]
     _cover(machine, sheet, "Application", window[0])
+    if machine.version >= (6, 2, 0) and (machine.log(_DEFENDER_LOG) or _DEFENDER_LOG.upper() in machine.log_facts):
+        sheet.rows += [_row(record) for record in _read(machine, sheet, _DEFENDER_LOG, _DEFENDER, window, limit)]
+        _cover(machine, sheet, _DEFENDER_LOG, window[0])
 
 
 def logons(machine: Machine, ask: Ask, sheet: Sheet) -> None:

@@ -98,6 +98,7 @@ def _controlled(machine: Machine, key: Key) -> tuple[str | None, str | None]:
 
 def services(machine: Machine, ask: Ask, sheet: Sheet) -> None:  # noqa: ARG001
     """Every Win32 service but the instances of per-user services."""
+    processes = {} if "wmi" in machine.access.denied else machine.process_ids()
     for key, kind in _entries(machine, sheet):
         if not kind & 0x70 or kind & _INSTANCE:
             continue
@@ -116,7 +117,7 @@ def services(machine: Machine, ask: Ask, sheet: Sheet) -> None:  # noqa: ARG001
             group=_text(key, "Group"),
             depends_on=[*_list(key, "DependOnService"), *(f"+{name}" for name in _list(key, "DependOnGroup"))],
             description=_text(key, "Description"),
-            pid=None,
+            pid=processes.get(key.name.upper()),
         )
 
 
@@ -146,6 +147,7 @@ def drivers(machine: Machine, ask: Ask, sheet: Sheet) -> None:
                 tag=_number(key, "Tag"),
             )
             _add_driver_file(machine, ask, sheet, row, key)
+    _add_signatures(machine, ask, sheet)
 
 
 def _add_driver_file(machine: Machine, ask: Ask, sheet: Sheet, row: dict[str, Any], key: Key) -> None:
@@ -175,6 +177,23 @@ def _add_driver_file(machine: Machine, ask: Ask, sheet: Sheet, row: dict[str, An
             sheet.gap(key.name, "sha256", "larger than 64 MiB: not hashed")
         else:
             row["sha256"] = file.sha256()
+
+
+def _add_signatures(machine: Machine, ask: Ask, sheet: Sheet) -> None:
+    """Signatures of files that are there, other makers' first. Before Windows 10 a signature in a catalog can't be seen."""
+    there = [row for row in sheet.rows if row.get("file_exists")]
+    there.sort(key=lambda row: "microsoft" in (row.get("company") or "").lower())
+    for row in there[: ask.number("signature_limit")]:
+        file = machine.files.get(row["path"])
+        if file is None:
+            continue
+        inbox = "microsoft" in (row.get("company") or "").lower()
+        word = file.signature or ("valid" if inbox else "unsigned")
+        if machine.version[0] < 10 and (word == "unsigned" or (inbox and file.signature is None)):
+            word = "unknown"
+        row["signature"] = word
+        if word in ("valid", "invalid"):
+            row["signer"] = file.signer or f"CN={row.get('company') or 'Unnamed'}"
 
 
 def refusal(machine: Machine, path: str) -> str | None:
@@ -221,12 +240,23 @@ def filters(machine: Machine, ask: Ask, sheet: Sheet) -> None:  # noqa: ARG001
                 if instance.name.upper() not in seen:
                     seen.add(instance.name.upper())
                     facts = {"altitude": _text(instance, "Altitude"), "flags": _number(instance, "Flags")}
-                    sheet.row(name=key.name, instance=instance.name, **facts)
+                    sheet.row(name=key.name, instance=instance.name, **facts, **_loaded(machine, key))
         group = _text(key, "Group") or ""
         old = group.upper().startswith("FSFILTER") or (group.upper() == "FILTER" and kind == 2)
         if is_driver(kind) and old and not places and key.name.upper() != "FLTMGR":
             sheet.row(name=key.name, legacy=True)
     _class_filters(machine, sheet)
+    if not machine.access.elevated:
+        sheet.gap("", "frame", "fltmc ended with code -2147024891: which filters are loaded is not known")
+
+
+def _loaded(machine: Machine, key: Key) -> dict[str, Any]:
+    """What fltmc says of a loaded minifilter: its frame, and an instance for each fixed volume and the network redirectors."""
+    state = machine.services.get(key.name.upper())
+    if state is None or state.state != "running" or not machine.access.elevated:
+        return {}
+    fixed = sum(volume.type == "fixed" for volume in machine.facts.memory.volumes.values())
+    return {"frame": 0, "instances": fixed + 1}
 
 
 def _class_filters(machine: Machine, sheet: Sheet) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 from auditor.lab.clock import stamp
 from auditor.lab.machine import CONTROL_SET, CURRENT_VERSION, ENVIRONMENT, SERVICES, Machine
 from auditor.lab.sheet import Ask, Ended, Sheet, or_null, trimmed
-from auditor.lab.wmi import AccessDenied, Instance, InvalidClass, instances
+from auditor.lab.wmi import CIMV2, AccessDenied, Instance, InvalidClass, instances
 
 _CONTROL = rf"{CONTROL_SET}\Control"
 _DISABLED = 4
@@ -29,10 +29,10 @@ _ROLE_SERVICES = (
 _CIM_TIME = re.compile(r"(\d{14})\.\d{6}([+-]\d{3})")
 
 
-def ask_wmi(machine: Machine, sheet: Sheet, name: str) -> list[Instance]:
+def ask_wmi(machine: Machine, sheet: Sheet, name: str, namespace: str = CIMV2) -> list[Instance]:
     """Instances of a class. Raises Ended with the host's words."""
     try:
-        return instances(machine, name, sheet.now)
+        return instances(machine, name, sheet.now, namespace)
     except AccessDenied as error:
         raise Ended("denied", str(error)) from error
     except InvalidClass as error:

@@ -65,7 +65,9 @@ def _make(path: str, facts: FileFacts, machine: Machine) -> LabFile:
         return LabFile(path, created=created, modified=modified, data=_encoded(facts, machine), known_sha256=facts.sha256)
     image = _image(path, facts, machine) if facts.version or facts.linked is not None or facts.machine else None
     size = facts.size if facts.size is not None else 1024
-    return LabFile(path, created=created, modified=modified, image=image, size=size, seed=facts.seed, known_sha256=facts.sha256)
+    file = LabFile(path, created=created, modified=modified, image=image, size=size, seed=facts.seed, known_sha256=facts.sha256)
+    file.signature, file.signer = facts.signature, facts.signer
+    return file
 
 
 def _encoded(facts: FileFacts, machine: Machine) -> bytes:

@@ -179,6 +179,10 @@ class FileFacts(Facts, frozen=True, kw_only=True):
     created: Time | None = None
     sha256: Annotated[str, Meta(pattern="^[0-9a-f]{64}$")] | None = None
     """A known hash that this file has; the bytes made for it don't."""
+    signature: Literal["valid", "unsigned", "invalid"] | None = None
+    """State of its signature; null is valid for Microsoft's files and unsigned for others."""
+    signer: Text | None = None
+    """Subject of the signature's certificate."""
 
 
 class InstanceFacts(Facts, frozen=True, kw_only=True):
@@ -252,6 +256,36 @@ class ShareFacts(Facts, frozen=True, kw_only=True):
     """Made by Windows. C$ and the like, ADMIN$ and IPC$ are there without being listed."""
 
 
+class DefenderFacts(Facts, frozen=True, kw_only=True):
+    """What Microsoft Defender says of itself."""
+
+    mode: Text | None = "Normal"
+    """AMRunningMode; null on versions that don't tell."""
+    product: Text = "4.18.24090.11"
+    engine: Text = "1.1.24090.11"
+    enabled: bool = True
+    real_time: bool = True
+    tamper: bool | None = False
+    out_of_date: bool | None = False
+    definitions: Text = "1.419.300.0"
+    updated: Time = "-5h"
+    paths: tuple[Text, ...] = ()
+    """Excluded paths; extensions and processes likewise."""
+    extensions: tuple[Text, ...] = ()
+    processes: tuple[Text, ...] = ()
+    hidden: bool = False
+    """Whether a policy hides exclusions from administrators too."""
+
+
+class SessionFacts(Facts, frozen=True, kw_only=True):
+    """An open session of another machine on this host's shares."""
+
+    client: Name
+    user: Text = ""
+    files: Dword = 0
+    shares: tuple[Name, ...] = ()
+
+
 class UpdateFacts(Facts, frozen=True, kw_only=True):
     """An installed update (Win32_QuickFixEngineering)."""
 
@@ -322,6 +356,10 @@ class HostFacts(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     logons: dict[Name, LogonFacts] = {}
     """By any label."""
     logs: dict[Name, LogFacts] = {}
+    sessions: dict[Name, SessionFacts] = {}
+    """By any label."""
+    defender: DefenderFacts | None = None
+    """Null where this Windows has no Defender that tells of itself."""
     updates: dict[Name, UpdateFacts] = {}
     """By KB number."""
     features: dict[Name, Text] = {}

@@ -27,7 +27,20 @@ ENVIRONMENT = rf"{CONTROL_SET}\Control\Session Manager\Environment"
 class LabFile:
     """A file: its path, times, and bytes that are made when they are asked for."""
 
-    __slots__ = ("_data", "_digest", "created", "image", "known_sha256", "modified", "path", "restricted", "seed", "size")
+    __slots__ = (
+        "_data",
+        "_digest",
+        "created",
+        "image",
+        "known_sha256",
+        "modified",
+        "path",
+        "restricted",
+        "seed",
+        "signature",
+        "signer",
+        "size",
+    )
 
     def __init__(
         self,
@@ -49,6 +62,8 @@ class LabFile:
         self.seed = seed
         self.known_sha256 = known_sha256
         self.restricted = restricted
+        self.signature: str | None = None
+        self.signer: str | None = None
         self._data = data
         self.size = len(data) if data is not None else size_of(image) if image is not None else size
         self._digest: str | None = None
@@ -169,6 +184,11 @@ class Machine:
     def task_folder(self) -> str:
         """Where tasks lie."""
         return self.windows + ("\\Tasks" if self.legacy else "\\System32\\Tasks")
+
+    def process_ids(self) -> dict[str, int]:
+        """Process ids of running services by upper-case name."""
+        names = [name for name in sorted(map(str.upper, self.facts.services)) if self.services[name].state == "running"]
+        return {name: 400 + 4 * at for at, name in enumerate(names)}
 
     def environment(self) -> dict[str, str]:
         """Variables of a process, names in upper case: the registry's system variables and those that Windows sets itself."""

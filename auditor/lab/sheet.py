@@ -21,6 +21,7 @@ _DEFAULTS = {
     "logon_minutes": 30,
     "logon_hours": 24,
     "logon_limit": 500,
+    "signature_limit": 100,
     "script_limit_bytes": 262_144,
     "script_limit": 200,
     "task_limit": 5000,
@@ -35,6 +36,8 @@ class Ask(msgspec.Struct, frozen=True, kw_only=True):
     security_keys: tuple[str, ...] = ()
     security_files: tuple[str, ...] = ()
     event_sources: tuple[str, ...] = ()
+    intrusion_logs: tuple[str, ...] = ()
+    job_files: tuple[str, ...] = ()
     hash_drivers: str = "none"
     numbers: dict[str, int] = {}
 
@@ -47,6 +50,8 @@ class Ask(msgspec.Struct, frozen=True, kw_only=True):
             security_keys=tuple(parameters.get("security_keys", ())),
             security_files=tuple(parameters.get("security_files", ())),
             event_sources=tuple(parameters.get("event_sources", ())),
+            intrusion_logs=tuple(parameters.get("intrusion_logs", ())),
+            job_files=tuple(parameters.get("job_files", ())),
             hash_drivers=(parameters.get("hash_drivers") or ["none"])[0],
             numbers=numbers,
         )

@@ -9,10 +9,12 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from auditor.lab.facts import AdapterFacts, ShareFacts
+from auditor.lab.facts import AdapterFacts, DefenderFacts, ShareFacts
 from auditor.lab.machine import Machine
 
 CIMV2 = r"root\cimv2"
+DEFENDER = r"root\Microsoft\Windows\Defender"
+ADMINISTRATORS_ONLY = ("Win32_ServerSession", "Win32_ServerConnection")
 _DRIVE_TYPES = {"unknown": 0, "removable": 2, "fixed": 3, "network": 4, "optical": 5, "ram": 6}
 _SHARE_TYPES = {"disk": 0, "printer": 1, "device": 2, "ipc": 3}
 _PRODUCT_TYPES = {"workstation": 1, "domain_controller": 2, "server": 3}
@@ -31,7 +33,7 @@ class InvalidClass(Exception):
 
 def instances(machine: Machine, name: str, now: datetime, namespace: str = CIMV2) -> list[Instance]:
     """Instances of a class. Raises AccessDenied and InvalidClass."""
-    if "wmi" in machine.access.denied:
+    if "wmi" in machine.access.denied or (name in ADMINISTRATORS_ONLY and not machine.access.elevated):
         raise AccessDenied("Access denied")
     found = classes(machine, now).get(namespace, {}).get(name)
     if found is None:
@@ -50,8 +52,12 @@ def classes(machine: Machine, now: datetime) -> dict[str, dict[str, list[Instanc
             "Win32_LogicalDisk": _disks(machine, now),
             "Win32_Share": _shares(machine),
             "Win32_QuickFixEngineering": _updates(machine),
+            "Win32_ServerSession": _sessions(machine),
+            "Win32_ServerConnection": _connections(machine),
         }
     }
+    if machine.facts.defender is not None:
+        result[DEFENDER] = _defender(machine, machine.facts.defender)
     if machine.version >= (6, 1, 0):
         features = machine.facts.features.items()
         result[CIMV2]["Win32_OptionalFeature"] = [{"Name": name, "Caption": caption, "InstallState": 1} for name, caption in features]
@@ -180,3 +186,38 @@ def _updates(machine: Machine) -> list[Instance]:
         {"HotFixID": name, "Description": facts.description, "InstalledOn": facts.installed_on, "ServicePackInEffect": ""}
         for name, facts in machine.facts.updates.items()
     ]
+
+
+def _sessions(machine: Machine) -> list[Instance]:
+    return [
+        {"ComputerName": facts.client, "UserName": facts.user, "ResourcesOpened": facts.files, "ActiveTime": 60, "IdleTime": 0}
+        for facts in machine.facts.sessions.values()
+    ]
+
+
+def _connections(machine: Machine) -> list[Instance]:
+    return [
+        {"ComputerName": facts.client, "UserName": facts.user, "ShareName": share, "NumberOfFiles": facts.files}
+        for facts in machine.facts.sessions.values()
+        for share in facts.shares
+    ]
+
+
+def _defender(machine: Machine, facts: DefenderFacts) -> dict[str, list[Instance]]:
+    status: Instance = {
+        "AMProductVersion": facts.product,
+        "AMEngineVersion": facts.engine,
+        "AMServiceEnabled": facts.enabled,
+        "AntivirusEnabled": facts.enabled,
+        "RealTimeProtectionEnabled": facts.real_time,
+        "AntivirusSignatureVersion": facts.definitions,
+        "AntivirusSignatureLastUpdated": cim_time(machine.dial.moment(facts.updated), machine),
+    }
+    known = {"AMRunningMode": facts.mode, "IsTamperProtected": facts.tamper, "DefenderSignaturesOutOfDate": facts.out_of_date}
+    status |= {name: value for name, value in known.items() if value is not None}
+    lists = {"ExclusionPath": facts.paths, "ExclusionExtension": facts.extensions, "ExclusionProcess": facts.processes}
+    preference: Instance = {name: list(items) or None for name, items in lists.items()}
+    if facts.hidden or not machine.access.elevated:
+        who = "Administrators are not allowed" if facts.hidden and machine.access.elevated else "Must be an administrator"
+        preference = {name: [f"N/A: {who} to view exclusions"] for name in preference}
+    return {"MSFT_MpComputerStatus": [status], "MSFT_MpPreference": [preference]}

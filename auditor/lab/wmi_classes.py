@@ -42,7 +42,7 @@ def instances(machine: Machine, name: str, now: datetime, namespace: str, equals
         for class_name, make in _CLASSES.items():
             if class_name.lower() == name.lower():
                 return class_name, make(machine, now, equals)
-    made = wmi.classes(machine, now).get(namespace, {})
+    made = next((found for place, found in wmi.classes(machine, now).items() if place.lower() == namespace), {})
     known = next((class_name for class_name in made if class_name.lower() == name.lower()), None)
     if known is None:
         raise InvalidClass(f'Invalid class "{name}"')
@@ -51,7 +51,8 @@ def instances(machine: Machine, name: str, now: datetime, namespace: str, equals
 
 def _check_access(machine: Machine, name: str) -> None:
     denied = {entry.lower() for entry in machine.access.denied_classes}
-    if "wmi" in machine.access.denied or name.lower() in denied:
+    administrators = {known.lower() for known in wmi.ADMINISTRATORS_ONLY}
+    if "wmi" in machine.access.denied or name.lower() in denied or (name.lower() in administrators and not machine.access.elevated):
         raise AccessDenied("Access denied")
 
 
@@ -97,10 +98,11 @@ def _entry(machine: Machine, key: Key, kind: int) -> Instance:
 
 
 def _services(machine: Machine, now: datetime, equals: Equals) -> list[Instance]:  # noqa: ARG001 (all classes are made alike)
+    processes = machine.process_ids()
     made = []
-    for number, (key, kind) in enumerate(_entries(machine, 0x70)):
-        running = machine.services[key.name.upper()].state == "running"
-        made.append({**_entry(machine, key, kind), "ProcessId": 400 + 4 * number if running else 0, "CreationClassName": "Win32_Service"})
+    for key, kind in _entries(machine, 0x70):
+        process = processes.get(key.name.upper(), 0)
+        made.append({**_entry(machine, key, kind), "ProcessId": process, "CreationClassName": "Win32_Service"})
     return made
 
 

@@ -29,6 +29,11 @@ def requested_keys(signatures: Sequence[Signature], rules: Sequence[Rule] = ()) 
     return tuple(keys[name] for name in sorted(keys)), tuple(files[name] for name in sorted(files))
 
 
+def requested_logs(signatures: Sequence[Signature]) -> tuple[str, ...]:
+    """Logs of attacks that the signatures name, sorted."""
+    return tuple(sorted({path for signature in signatures for path in signature.logs}, key=str.casefold))
+
+
 def requested_event_sources(rules: Sequence[Rule]) -> tuple[str, ...]:
     """Providers whose events rules ask for by name, sorted."""
     selectors = (s for condition in _conditions((), rules) for _, s in selectors_of(condition) if isinstance(s, EventSelector))

@@ -16,6 +16,7 @@ from typing import Generic, Literal, TypeVar
 import msgspec
 
 from auditor.model.records_activity import (
+    DumpPieceRecord,
     DumpRecord,
     EventReading,
     JobRecord,
@@ -32,6 +33,7 @@ from auditor.model.records_software import (
     DefenderReading,
     DefenderRecord,
     DriverRecord,
+    FilterReading,
     FilterRecord,
     FirewallReading,
     FirewallRecord,
@@ -62,8 +64,10 @@ __all__ = [
     "DefenderReading",
     "DefenderRecord",
     "DriverRecord",
+    "DumpPieceRecord",
     "DumpRecord",
     "EventReading",
+    "FilterReading",
     "FilterRecord",
     "FirewallReading",
     "FirewallRecord",
@@ -116,6 +120,7 @@ SCHEMA_VERSION = 1
 SECTION_NAMES = (
     "system", "network", "memory", "programs", "services", "drivers", "filters", "security", "tasks", "scripts", "shares",
     "events", "logons", "dumps", "updates", "roles", "defender", "firewall", "sessions", "replication", "jobs",
+    "dumpbytes",
 )  # fmt: skip
 
 
@@ -204,7 +209,7 @@ class Sections(msgspec.Struct, frozen=True, kw_only=True):
     programs: Section[ProgramRecord, Nothing] = Section()
     services: Section[ServiceRecord, ServiceReading] = Section()
     drivers: Section[DriverRecord, Nothing] = Section()
-    filters: Section[FilterRecord, Nothing] = Section()
+    filters: Section[FilterRecord, FilterReading] = Section()
     security: Section[SecurityRecord, Nothing] = Section()
     tasks: Section[TaskRecord, TaskReading] = Section()
     scripts: Section[ScriptRecord, Nothing] = Section()
@@ -219,6 +224,7 @@ class Sections(msgspec.Struct, frozen=True, kw_only=True):
     sessions: Section[Nothing, SessionReading] = Section()
     replication: Section[ReplicationRecord, Nothing] = Section()
     jobs: Section[JobRecord, Nothing] = Section()
+    dumpbytes: Section[DumpPieceRecord, Nothing] = Section()
 
 
 class Clock(msgspec.Struct, frozen=True, kw_only=True):

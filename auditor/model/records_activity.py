@@ -117,12 +117,28 @@ class DumpRecord(msgspec.Struct, frozen=True, kw_only=True):
     auto_reboot: bool | None = None
 
 
+class DumpPieceRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """Some bytes of a crash-dump file. Asked for by `investigate` only; a dump holds memory, so it is kept like a secret."""
+
+    path: str
+    offset: int
+    """Where the piece lies in the file, in bytes."""
+    size_bytes: int | None = None
+    """Size of the whole file."""
+    modified_at: str | None = None
+    data: str | None = None
+    """The bytes in base64."""
+
+
 class SessionReading(msgspec.Struct, frozen=True, kw_only=True):
     """An open file-share session."""
 
     client: str
+    """Name or address of the other machine, without backslashes before it."""
     user: str | None = None
     open_files: int | None = None
+    shares: tuple[str, ...] | None = None
+    """Shares that this client is connected to; None where the host did not tell."""
 
 
 class ReplicationRecord(msgspec.Struct, frozen=True, kw_only=True):

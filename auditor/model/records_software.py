@@ -124,13 +124,22 @@ class FilterRecord(msgspec.Struct, frozen=True, kw_only=True):
     frame: int | None = None
     """Filter manager frame, where fltmc told it."""
     instances: int | None = None
-    """Number of attached instances, where fltmc told it."""
+    """Number of attached instances in listings that people bring; from hosts it is a reading."""
     legacy: bool = False
     """A filter from before the filter manager."""
     class_filter: Literal["upper", "lower"] | None = None
     """Set for drivers that a device class names in UpperFilters or LowerFilters."""
     device_class: str | None = None
     """GUID of that class."""
+
+
+class FilterReading(msgspec.Struct, frozen=True, kw_only=True):
+    """Moving values of a filter: with each volume that comes and goes an instance is attached or not."""
+
+    name: str
+    instance: str | None = None
+    instances: int | None = None
+    """Number of attached instances of the filter, where fltmc told it."""
 
 
 class SecurityRecord(msgspec.Struct, frozen=True, kw_only=True):
@@ -162,6 +171,7 @@ class DefenderRecord(msgspec.Struct, frozen=True, kw_only=True):
     """AMRunningMode: Normal, Passive Mode, EDR Block Mode, SxS Passive Mode, Not running."""
     product_version: str | None = None
     engine_version: str | None = None
+    """In what people bring; from hosts it is a reading, since it comes with definitions."""
     enabled: bool | None = None
     real_time: bool | None = None
     up_to_date: bool | None = None
@@ -169,13 +179,14 @@ class DefenderRecord(msgspec.Struct, frozen=True, kw_only=True):
     product_state: int | None = None
     """Security Center's number."""
     exclusions: tuple[str, ...] | None = None
-    """None where they were hidden from the account."""
+    """`path`, `extension`, `process` or `address`, a blank, and what is excluded; None where they were hidden from the account."""
 
 
 class DefenderReading(msgspec.Struct, frozen=True, kw_only=True):
     """Moving values of Defender."""
 
     name: str
+    engine_version: str | None = None
     definitions_version: str | None = None
     definitions_updated: str | None = None
 

@@ -159,6 +159,8 @@ class Signature(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     """Drivers that belong to it."""
     services: tuple[str, ...] = ()
     """Services that belong to it."""
+    logs: tuple[str, ...] = ()
+    """Its logs of attacks: text files of one entry a line, whose entries are counted around a restart. Paths as for files."""
     group_kind: str | None = None
     """Name space of its groups where products share one; otherwise the signature's id."""
     updates_group: bool = False

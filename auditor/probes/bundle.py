@@ -12,17 +12,21 @@ import msgspec
 from auditor.model.errors import UsageError
 from auditor.probes.framing import parameter_line
 
-READERS = ("answer", "registry", "files", "texts", "wmi", "logs")
+READERS = ("answer", "registry", "files", "texts", "run", "wmi", "logs")
 """Scripts of `reading/`, in the order in which they are joined."""
 
 SCRIPTED_SECTIONS = (
-    "programs", "services", "drivers", "filters", "security", "dumps", "tasks", "scripts",
-    "system", "network", "memory", "shares", "updates", "events", "logons", "roles",
+    "programs", "drivers", "filters", "security", "dumps", "tasks", "scripts", "jobs", "services",
+    "system", "network", "memory", "shares", "sessions", "updates", "events", "logons", "firewall", "roles", "replication", "defender",
 )  # fmt: skip
 """Sections that have a script, in the order in which they run: registry and files first, what can hang (WMI, event logs) last."""
 
 _PARTS = {"scripts": ("names", "scripts")}
 """Sections whose script is in several files."""
+
+
+CRON_TABLES = ("C:\\cygwin\\var\\cron\\tabs\\*", "C:\\cygwin64\\var\\cron\\tabs\\*", "%ProgramFiles%\\ICW\\var\\cron\\tabs\\*")
+"""Where the usual ports of cron keep their tables."""
 
 
 class ProbeRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -52,6 +56,12 @@ class ProbeRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     """Logons kept a window, newest first."""
     hash_drivers: Literal["none", "non_microsoft", "all"] = "none"
     """Which driver files get a SHA-256."""
+    signature_limit: int = 100
+    """Driver files whose signature is looked at, those of other makers than Microsoft first; 0 is none."""
+    intrusion_logs: tuple[str, ...] = ()
+    """Globs of text logs of one entry a line, such as lists of attacks: their entries are counted around the last unexpected restart."""
+    job_files: tuple[str, ...] = CRON_TABLES
+    """Globs of tables of cron."""
     script_limit_bytes: int = 262_144
     """Larger scripts are not read."""
     script_limit: int = 200

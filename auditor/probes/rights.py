@@ -44,5 +44,14 @@ RIGHTS: dict[str, Right] = {
     "dumps": Right(needs="Administrators: dump files are closed to others", without="partial or denied", give=_ADMINISTRATOR),
     "updates": Right(needs="WMI", without="denied", give=_WMI),
     "roles": Right(needs="WMI; on 2003 the registry", without="denied", give=_WMI),
+    "defender": Right(needs="WMI; Administrators for exclusions", without="denied without WMI, else partial: exclusions are a gap",
+                      give=_ADMINISTRATOR),
+    "firewall": Right(needs="read access to the firewall's keys, which everyone has by default; Administrators for its logs",
+                      without="denied, or a gap for each closed log", give=_ADMINISTRATOR),
+    "sessions": Right(needs="Administrators; WMI", without="denied", give=_ADMINISTRATOR),
+    "replication": Right(needs="WMI, namespace root\\microsoftdfs", without="denied where DFS Replication is installed",
+                         give=_ADMINISTRATOR),
+    "jobs": Right(needs="read access to the keys of SQL Server and backup, which everyone has by default", without="denied",
+                  give="open the key to the account again"),
 }  # fmt: skip
 """Section to what it needs. On the WMI way tasks and scripts are unsupported whatever the rights, drivers and files lack their contents."""

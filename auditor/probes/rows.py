@@ -37,6 +37,10 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     reading: type[msgspec.Struct] | None
     keys: tuple[str, ...]
     """Fields that tell one row from another; empty where equal rows are two (events without a record number)."""
+    moving: tuple[str, ...] = ()
+    """Fields that the record has too, but that move by themselves: only the reading gets them."""
+    apart: str = ""
+    """Field that rows of a record have; a row without it is a reading by itself."""
 
 
 PLANS: dict[str, Plan] = {
@@ -46,7 +50,8 @@ PLANS: dict[str, Plan] = {
     "programs": Plan(record=host.ProgramRecord, reading=None, keys=("view", "key")),
     "services": Plan(record=host.ServiceRecord, reading=host.ServiceReading, keys=("name",)),
     "drivers": Plan(record=host.DriverRecord, reading=None, keys=("name",)),
-    "filters": Plan(record=host.FilterRecord, reading=None, keys=("name", "instance", "class_filter", "device_class")),
+    "filters": Plan(record=host.FilterRecord, reading=host.FilterReading, keys=("name", "instance", "class_filter", "device_class"),
+                    moving=("instances",)),
     "security": Plan(record=host.SecurityRecord, reading=None, keys=("kind", "view", "path", "name")),
     "tasks": Plan(record=host.TaskRecord, reading=host.TaskReading, keys=("source_format", "path")),
     "scripts": Plan(record=host.ScriptRecord, reading=None, keys=("path",)),
@@ -54,10 +59,13 @@ PLANS: dict[str, Plan] = {
     "events": Plan(record=None, reading=host.EventReading, keys=()),
     "logons": Plan(record=None, reading=host.LogonReading, keys=()),
     "dumps": Plan(record=host.DumpRecord, reading=None, keys=("kind", "path")),
+    "dumpbytes": Plan(record=host.DumpPieceRecord, reading=None, keys=("path", "offset")),
     "updates": Plan(record=host.UpdateRecord, reading=None, keys=("id",)),
     "roles": Plan(record=host.RoleRecord, reading=None, keys=("name",)),
-    "defender": Plan(record=host.DefenderRecord, reading=host.DefenderReading, keys=("source", "name")),
-    "firewall": Plan(record=host.FirewallRecord, reading=host.FirewallReading, keys=("profile",)),
+    "defender": Plan(record=host.DefenderRecord, reading=host.DefenderReading, keys=("source", "name"),
+                     moving=("engine_version",)),
+    "firewall": Plan(record=host.FirewallRecord, reading=host.FirewallReading, keys=("profile", "source", "window_start"),
+                     apart="profile"),
     "sessions": Plan(record=None, reading=host.SessionReading, keys=()),
     "replication": Plan(record=host.ReplicationRecord, reading=None, keys=("service", "group", "folder")),
     "jobs": Plan(record=host.JobRecord, reading=None, keys=("scheduler", "name", "step")),
@@ -132,8 +140,7 @@ class _Reader:
             self._gaps.add(label, "", "stated twice: the first statement is kept")
             return
         clean = self._cleaned(row, label)
-        record = self._struct(self._plan.record, clean, label)
-        reading = self._struct(self._plan.reading, clean, label) if record is not None or self._plan.record is None else None
+        record, reading = self._pair(clean, label)
         if record is None and reading is None:
             return
         if problem := self._time_problem(reading):
@@ -141,6 +148,17 @@ class _Reader:
             return
         self._seen.add(identity)
         self._keep(record, reading)
+
+    def _pair(self, clean: dict[str, Any], label: str) -> tuple[msgspec.Struct | None, msgspec.Struct | None]:
+        """What a row is: a record with its reading, one of them, or neither."""
+        plan = self._plan
+        if plan.apart:
+            return (
+                (self._struct(plan.record, clean, label), None) if plan.apart in clean else (None, self._struct(plan.reading, clean, label))
+            )
+        lasting = {name: value for name, value in clean.items() if name not in plan.moving} if plan.moving else clean
+        record = self._struct(plan.record, lasting, label)
+        return record, self._struct(plan.reading, clean, label) if record is not None or plan.record is None else None
 
     def _cleaned(self, row: Mapping[str, Any], label: str) -> dict[str, Any]:
         """The known fields that say something, without secrets; what is too large or not known becomes a gap."""
@@ -158,7 +176,7 @@ class _Reader:
     def _keep(self, record: msgspec.Struct | None, reading: msgspec.Struct | None) -> None:
         if record is not None:
             self.records.append(record)
-        if reading is not None and (record is None or _says_more(reading, record)):
+        if reading is not None and (record is None or _says_more(reading, record, self._plan.moving)):
             self.readings.append(reading)
 
     def _label(self, row: Mapping[str, Any]) -> str:
@@ -246,9 +264,9 @@ def _redacted(value: Any) -> Any:
     return value
 
 
-def _says_more(reading: msgspec.Struct, record: msgspec.Struct) -> bool:
+def _says_more(reading: msgspec.Struct, record: msgspec.Struct, moving: tuple[str, ...]) -> bool:
     """Whether a reading holds anything but what ties it to its record."""
-    own = [name for name in reading.__struct_fields__ if name not in record.__struct_fields__]
+    own = [name for name in reading.__struct_fields__ if name in moving or name not in record.__struct_fields__]
     return any(getattr(reading, name) is not None for name in own)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 COMMANDS = {
+    "Get-AuthenticodeSignature": "looks at a file's signature",
     "Get-Command": "tells whether another command exists",
     "Get-WmiObject": "queries WMI; no method is called",
     "Get-CimInstance": "the same on PowerShell 7",
@@ -20,7 +21,7 @@ NEW = {
     "Collections.Hashtable": "a map",
     "DateTime": "a time",
     "Diagnostics.EventLog": "event log of 2003, read",
-    "Diagnostics.ProcessStartInfo": "schtasks /query on 2003; the test below looks at its fields",
+    "Diagnostics.ProcessStartInfo": "listings of Windows' own tools; the test below looks at its fields",
     "IO.Compression.GZipStream": "packs in memory",
     "IO.DriveInfo": "kind of a drive",
     "IO.FileInfo": "size and times",
@@ -52,7 +53,7 @@ STATIC = {
     "[DateTime]::ParseExact": "a time",
     "[DateTime]::UtcNow": "the clock, read",
     "[Diagnostics.FileVersionInfo]::GetVersionInfo": "version resource, read",
-    "[Diagnostics.Process]::Start": "schtasks /query on 2003; the test below looks at it",
+    "[Diagnostics.Process]::Start": "listings of Windows' own tools; the test below looks at it",
     "[Diagnostics.Stopwatch]::StartNew": "measures time",
     "[Environment]::Exit": "ends this process, and with it a hung runspace",
     "[Environment]::ExpandEnvironmentVariables": "environment, read",
@@ -90,13 +91,14 @@ STATIC = {
     "[Text.Encoding]::*": "encodings",
     "[Text.RegularExpressions.Regex]::*": "matching",
     "[int]::TryParse": "text to number",
+    "[string]::CompareOrdinal": "two texts",
     "[string]::Join": "a text",
 }
 """Static members; a star stands for all members of a type that only computes."""
 
 _VALUES = """
 Add AddDays AddHours AddMinutes AddSeconds Append Contains ContainsKey Count Data GetRange Groups Index IndexOf IndexOfAny IsMatch Item Keys
-LastIndexOf Length Matches Replace Sort Split StartsWith Substring Success Ticks ToArray ToLocalTime ToLowerInvariant ToString
+LastIndexOf Length Match Matches Replace Sort Split StartsWith Substring Success Ticks ToArray ToLocalTime ToLowerInvariant ToString
 ToUniversalTime Trim TrimEnd TrimStart Value
 """
 _ERRORS = "ErrorCode ErrorRecord Exception GetType HResult InnerException Message MessageId Name NativeErrorCode"
@@ -104,7 +106,7 @@ _REGISTRY = "Close GetSubKeyNames GetValue GetValueKind GetValueNames OpenSubKey
 _FILES = """
 Close CompanyName ComputeHash CreationTimeUtc DriveType FileBuildPart FileDescription FileMajorPart FileMinorPart FilePrivatePart
 FileVersion GetBytes GetString LastWriteTimeUtc OriginalFilename ProductBuildPart ProductMajorPart ProductMinorPart ProductName
-ProductPrivatePart Read ReadToEnd Seek
+ProductPrivatePart Read ReadToEnd Seek SignerCertificate Subject
 """
 _SERVICES = "DisplayName ServiceName Status"
 _WMI = "CimInstanceProperties PSBase Properties $name"
@@ -135,16 +137,16 @@ MEMBERS_BY_SCRIPT = {
         "WaitOne": "the deadline",
         "Write": "standard output, and the packer in memory",
     },
-    "tasks.ps1": {
-        "Arguments": "of schtasks",
-        "CreateNoWindow": "of schtasks",
-        "ExitCode": "of schtasks",
-        "FileName": "of schtasks",
-        "RedirectStandardOutput": "of schtasks",
-        "StandardOutput": "of schtasks",
-        "StandardOutputEncoding": "of schtasks",
-        "UseShellExecute": "of schtasks",
-        "WaitForExit": "of schtasks",
+    "run.ps1": {
+        "Arguments": "of the listing",
+        "CreateNoWindow": "of the listing",
+        "ExitCode": "of the listing",
+        "FileName": "of the listing",
+        "RedirectStandardOutput": "of the listing",
+        "StandardOutput": "of the listing",
+        "StandardOutputEncoding": "of the listing",
+        "UseShellExecute": "of the listing",
+        "WaitForExit": "of the listing",
     },
     "system.ps1": {"PSVersion": "version of the engine"},
     "bootstrap": {"SessionState": "language mode", "LanguageMode": "language mode"},
@@ -154,7 +156,7 @@ MEMBERS_BY_SCRIPT = {
 ASSIGNED = {
     "logs.ps1": {"$query.ReverseDirection"},
     "core.ps1": {"$shell.Runspace"},
-    "tasks.ps1": {
+    "run.ps1": {
         f"$start.{name}"
         for name in ("FileName", "Arguments", "UseShellExecute", "CreateNoWindow", "RedirectStandardOutput", "StandardOutputEncoding")
     },
@@ -166,6 +168,8 @@ OUTER_VARIABLES: frozenset[str] = frozenset()
 
 WMI_CLASSES = frozenset(
     {
+        "MSFT_MpComputerStatus",
+        "MSFT_MpPreference",
         "Win32_ComputerSystem",
         "Win32_LogicalDisk",
         "Win32_NetworkAdapterConfiguration",
@@ -173,7 +177,10 @@ WMI_CLASSES = frozenset(
         "Win32_OptionalFeature",
         "Win32_PageFileUsage",
         "Win32_QuickFixEngineering",
+        "Win32_ServerConnection",
         "Win32_ServerFeature",
+        "Win32_ServerSession",
+        "Win32_Service",
         "Win32_Share",
     }
 )

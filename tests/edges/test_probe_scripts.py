@@ -129,17 +129,19 @@ def test_files_are_opened_in_one_place_to_read_only() -> None:
     ]
 
 
-def test_one_process_is_started_with_a_fixed_path_and_fixed_arguments() -> None:
+def test_programs_are_started_in_one_place_with_fixed_names_and_arguments() -> None:
     lines = [line.strip() for text in SCRIPTS.values() for line in text.splitlines() if re.search(r"^\s*\$start\.|Process\]::Start", line)]
     assert lines == [
-        "$start.FileName = Get-RealPath ($windows + '\\System32\\schtasks.exe')",
-        "$start.Arguments = '/query /fo csv /v'",
+        "$start.FileName = Get-RealPath ((Get-WindowsFolder) + '\\System32\\' + $program)",
+        "$start.Arguments = $arguments",
         "$start.UseShellExecute = $false",
         "$start.CreateNoWindow = $true",
         "$start.RedirectStandardOutput = $true",
         "$start.StandardOutputEncoding = Get-CodePage 'OEMCP'",
         "$process = [Diagnostics.Process]::Start($start)",
     ]
+    calls = sorted(found for text in SCRIPTS.values() for found in re.findall(r"(?<!function )Read-Program.*", text))
+    assert calls == ["Read-Program 'fltmc.exe' 'filters'", "Read-Program 'schtasks.exe' '/query /fo csv /v'"]
 
 
 def test_assemblies_are_windows_own() -> None:

@@ -52,8 +52,10 @@ LOGS = {"events", "logons"}
 MOVING = {
     "system": {"powershell_version", "utc_time", "local_time"},
     "memory": {"free_bytes"},
-    "drivers": {"created_at", "state"},
-    "services": {"state"},
+    "drivers": {"created_at", "state", "signature", "signer"},
+    "services": {"state", "pid"},
+    "filters": {"frame", "instances"},
+    "firewall": {"window_start", "window_end"},
 }
 """Fields that are of this engine or this minute; a file's creation can't be set on this machine; wine can't run the facts' services."""
 OF_WINE = {"services": {"display_name"}, "drivers": {"display_name"}}

@@ -21,18 +21,26 @@ from tests.lab.collect_fleet import Running, running
 pytestmark = pytest.mark.lab
 Way = Literal["powershell", "wmi"]
 UNINSTALL = r"HKLM\SOFTWARE\Microsoft\Windows\CurrentVersion\Uninstall"
+FIREWALL = r"HKLM\SYSTEM\CurrentControlSet\Services\SharedAccess\Parameters\FirewallPolicy"
+SQL = r"HKLM\SOFTWARE\Microsoft\Microsoft SQL Server"
 SMALL: dict[str, Any] = {
     "system": {"caption": "Microsoft Windows Server 2022 Standard", "version": "10.0.20348"},
     "network": {"computer_name": "SMALL", "adapters": {"LAN": {"addresses": ["10.1.1.5"]}}},
     "memory": {"volumes": {"C:": {"size": 64000000000, "free": 32000000000}}, "page_files": {r"C:\pagefile.sys": {}}},
-    "services": {"Spooler": {"image": r"%SystemRoot%\System32\spoolsv.exe", "start": "auto", "state": "running"}},
+    "services": {"DFSR": {"image": "dfsrs.exe", "start": "auto", "state": "running"},
+                 "Spooler": {"image": r"%SystemRoot%\System32\spoolsv.exe", "start": "auto", "state": "running"}},
     "drivers": {"disk": {"start": "boot"}, "luafv": {"type": "file_system", "instances": {"luafv": {"altitude": "135000"}}}},
     "programs": {"Agent": {"name": "Agent", "version": "9"}},
     "registry": {r"HKLM\SOFTWARE\Vendor\Agent": {"Version": "9"},
+                 rf"{SQL}\Instance Names\SQL": {},
+                 FIREWALL: {"\\DomainProfile": {"EnableFirewall": 1}},
                  r"HKLM\SYSTEM\CurrentControlSet\Control\CrashControl": {"CrashDumpEnabled": 7}},
     "files": {r"C:\Windows\Minidump\Mini010101-01.dmp": {"size": 65536}},
     "tasks": {r"\Nightly": {"command": r"C:\Windows\System32\cmd.exe"}},
     "updates": {"KB5000001": {}},
+    "defender": {"paths": ["C:\\Data"]},
+    "sessions": {"b": {"client": "10.1.1.6", "user": "x"}},
+    "wmi": {"root\\microsoftdfs": {"DfsrReplicationGroupConfig": [], "DfsrConnectionConfig": [], "DfsrReplicatedFolderConfig": []}},
     "features": {"FileAndStorage-Services": "File and Storage Services"},
 }  # fmt: skip
 REQUEST = ProbeRequest(security_keys=(r"SOFTWARE\Vendor\*",))
@@ -40,8 +48,12 @@ DENIALS: dict[str, tuple[Way, dict[str, Any], dict[str, str]]] = {
     # name: way, what the account lacks, sections and the status that they then have
     "ps_wmi": ("powershell", {"denied": ["wmi"]}, {
         "system": "partial", "network": "partial", "memory": "denied", "shares": "denied", "updates": "denied", "roles": "denied",
+        "sessions": "denied", "replication": "denied", "defender": "denied",
     }),
+    "ps_firewall": ("powershell", {"denied_keys": [FIREWALL]}, {"firewall": "denied"}),
+    "ps_jobs": ("powershell", {"denied_keys": [SQL]}, {"jobs": "denied"}),
     "ps_ordinary": ("powershell", {"elevated": False}, {
+        "sessions": "denied", "defender": "partial",
         "memory": "partial", "services": "partial", "drivers": "partial", "filters": "partial", "security": "partial", "tasks": "partial",
         "scripts": "partial", "dumps": "partial", "logons": "denied",
     }),
@@ -54,12 +66,20 @@ DENIALS: dict[str, tuple[Way, dict[str, Any], dict[str, str]]] = {
     "ps_tasks": ("powershell", {"denied": ["tasks"]}, {"tasks": "denied", "scripts": "failed"}),
     "ps_vendor": ("powershell", {"denied_keys": [r"HKLM\SOFTWARE\Vendor"]}, {"security": "partial"}),
     "ps_dumps": ("powershell", {"denied_files": [r"C:\Windows\Minidump"]}, {"dumps": "denied"}),
+    "wmi_sessions": ("wmi", {"denied_classes": ["Win32_ServerSession"]}, {"sessions": "denied"}),
+    "wmi_dfs": ("wmi", {"denied_classes": ["DfsrConnectionConfig"]}, {"replication": "denied"}),
+    "wmi_defender": ("wmi", {"denied_classes": ["MSFT_MpComputerStatus"]}, {"defender": "denied"}),
+    "wmi_preference": ("wmi", {"denied_classes": ["MSFT_MpPreference"]}, {"defender": "partial"}),
+    "wmi_firewall": ("wmi", {"denied_keys": [FIREWALL]}, {"firewall": "denied"}),
+    "wmi_jobs": ("wmi", {"denied_keys": [SQL]}, {"jobs": "denied"}),
     "wmi_ordinary": ("wmi", {"elevated": False}, {
+        "sessions": "denied", "defender": "partial",
         "memory": "partial", "services": "partial", "drivers": "partial", "filters": "partial", "security": "partial", "dumps": "partial",
         "logons": "denied",
     }),
     "wmi_registry": ("wmi", {"denied_classes": ["StdRegProv"]}, {
         "system": "denied", "network": "denied", "programs": "denied", "services": "denied", "drivers": "denied", "filters": "denied",
+        "firewall": "denied", "replication": "denied", "jobs": "denied", "defender": "denied",
         "security": "partial", "dumps": "denied", "roles": "denied", "memory": "denied", "logons": "denied",
     }),
     "wmi_computer": ("wmi", {"denied_classes": ["Win32_ComputerSystem"]}, {"system": "partial", "network": "partial", "memory": "denied"}),
@@ -81,7 +101,7 @@ DENIALS: dict[str, tuple[Way, dict[str, Any], dict[str, str]]] = {
     "wmi_security_log": ("wmi", {"denied": ["security_log"]}, {"logons": "denied"}),
     "wmi_no_audit": ("wmi", {"audits_logons": False}, {"logons": "partial"}),
 }  # fmt: skip
-NEVER = {"powershell": set(), "wmi": {"tasks", "scripts", "drivers"}}
+NEVER = {"powershell": set(), "wmi": {"tasks", "scripts", "drivers", "jobs"}}
 """Sections that a way never shows in full."""
 
 

@@ -101,7 +101,9 @@ def test_https_and_the_inventorys_choice_are_said(results: dict[str, HostResult]
 def test_both_ways_give_the_same_records(results: dict[str, HostResult], section: str, powershell: str, wmi: str) -> None:
     one: Section[Any, Any] = getattr(snapshot(results, powershell).sections, section)
     two: Section[Any, Any] = getattr(snapshot(results, wmi).sections, section)
-    assert two.records == one.records
+    # The frame of a filter is told by fltmc alone.
+    seen = [msgspec.structs.replace(record, frame=None) for record in one.records] if section == "filters" else list(one.records)
+    assert list(two.records) == seen
     assert two.status == one.status, (two.reason, one.reason)
     if section in ("events", "logons"):
         moved = {"record"} if section == "events" else {"time"}
@@ -126,7 +128,8 @@ def test_the_system_is_the_same_but_for_the_engine(results: dict[str, HostResult
 @pytest.mark.parametrize(("powershell", "wmi"), [("good", "chosen"), ("old_good", "old_chosen")])
 def test_drivers_lack_only_what_stands_in_their_files(results: dict[str, HostResult], powershell: str, wmi: str) -> None:
     one, two = (snapshot(results, name).sections.drivers for name in (powershell, wmi))
-    unseen = ("product_version", "product", "description", "original_name", "link_timestamp", "machine", "checksum", "sha256")
+    unseen = ("product_version", "product", "description", "original_name", "link_timestamp", "machine", "checksum", "sha256",
+              "signer", "signature")  # fmt: skip
     assert two.status == "partial"
     assert {gap.field for gap in two.gaps} >= set(unseen) - {"sha256"}
     cut = [msgspec.structs.replace(driver, **dict.fromkeys(unseen)) for driver in one.records]

@@ -29,7 +29,7 @@ def test_sections_run_in_their_own_order_and_no_others_are_sent() -> None:
     assert set(default_sections()) == set(SCRIPTED_SECTIONS) <= set(SECTION_NAMES)
 
 
-@pytest.mark.parametrize("sections", [(), ("defender",), ("services", "x'; Remove-Item")])
+@pytest.mark.parametrize("sections", [(), ("weather",), ("services", "x'; Remove-Item")])
 def test_a_section_without_a_script_is_refused(sections: tuple[str, ...]) -> None:
     with pytest.raises(UsageError):
         build_bundle(ProbeRequest(sections=sections))

@@ -42,7 +42,7 @@ def test_the_wanted_events_are_those_of_the_script() -> None:
     script = resources.files("auditor.probes").joinpath("events", "events.ps1").read_text(encoding="ascii")
     log = resources.files("auditor.probes").joinpath("reading", "logs.ps1").read_text(encoding="ascii")
     quoted = set(re.findall(r"'([^'=]+=[0-9,]+)'", script))
-    assert quoted == {*logs.SYSTEM, *logs.APPLICATION, *logs.AROUND_RESTART}
+    assert quoted == {*logs.SYSTEM, *logs.APPLICATION, *logs.AROUND_RESTART, *logs.DEFENDER}
     assert set(re.findall(r"'([^'=]+=[0-9,]+)'", log)) == set(logs.UNEXPECTED)
 
 

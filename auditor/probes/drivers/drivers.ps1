@@ -61,6 +61,33 @@ function Add-FileFacts($row, [string]$name) {
         Add-Gap $name 'link_timestamp' (Get-Words $_)
     }
     Add-Hash $row $name
+    if ([string]$row['company'] -match 'Microsoft') { [void]$inbox.Add($row) } else { [void]$others.Add($row) }
+}
+
+# Before Windows 10 the host can't see signatures in catalogs: there a file without one of its own is unknown, not unsigned.
+function Get-SignatureWord($found) {
+    $word = [string]$found.Status
+    if ($word -eq 'Valid') { return 'valid' }
+    if ($word -eq 'NotSigned' -and (Get-Generation) -ge 1000) { return 'unsigned' }
+    if ($word -eq 'HashMismatch' -or $word -eq 'NotTrusted') { return 'invalid' }
+    return 'unknown'
+}
+
+# Drivers of others than Microsoft first, as many as are asked for.
+function Add-Signatures {
+    $left = [int]$Parameters['signature_limit'][0]
+    if ($left -le 0 -or -not (Get-Command Get-AuthenticodeSignature -ErrorAction SilentlyContinue)) { return }
+    foreach ($row in ($others.ToArray() + $inbox.ToArray())) {
+        if ($left -le 0) { return }
+        $left -= 1
+        try {
+            $found = Get-AuthenticodeSignature -FilePath (Get-RealPath $row['path'])
+            $row['signature'] = Get-SignatureWord $found
+            if ($null -ne $found.SignerCertificate) { $row['signer'] = Get-OrNull $found.SignerCertificate.Subject }
+        } catch {
+            Add-Gap $row['name'] 'signature' (Get-Words $_)
+        }
+    }
 }
 
 function Add-Driver([string]$name, $key, [int]$type) {
@@ -79,6 +106,8 @@ function Add-Driver([string]$name, $key, [int]$type) {
 }
 
 $states = @{}
+$others = New-Object Collections.ArrayList
+$inbox = New-Object Collections.ArrayList
 try {
     Import-ServiceAssembly
     $states = Get-Controlled ([ServiceProcess.ServiceController]::GetDevices())
@@ -96,3 +125,5 @@ foreach ($name in (Get-Subkeys $AuditServicesKey)) {
         Add-Gap $name '' (Get-Words $_)
     }
 }
+Set-Late @(, @('', 'signature'))
+Add-Signatures

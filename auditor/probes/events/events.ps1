@@ -6,7 +6,8 @@ $system = @(
     'Service Control Manager=7000,7001,7022,7023,7024,7026,7031,7034,7045', 'disk=7,11,15,51,52,153,154,157',
     'Ntfs=50,55,57,98,137,140', 'Microsoft-Windows-Ntfs=50,55,57,98,137,140', 'volsnap=24,25,33,36', 'Srv=2011,2019,2020',
     'Microsoft-Windows-WHEA-Logger=1,17,18,19,20,46,47', 'Microsoft-Windows-Kernel-IO=1205', 'Microsoft-Windows-Resource-Exhaustion-Detector=2004',
-    'Application Popup=26,333', 'SAVRT=1005'
+    'Application Popup=26,333', 'SAVRT=1005',
+    'volmgr=45,46,49,161', 'Microsoft-Windows-WindowsUpdateClient=19,20', 'Windows Update Agent=19,20'
 )
 $application = @(
     'Chkdsk=1001,26212,26214,26226', 'Microsoft-Windows-Chkdsk=1001,26212,26214,26226', 'Wininit=1001', 'Microsoft-Windows-Wininit=1001',
@@ -30,3 +31,17 @@ if ($null -ne $restart) {
 }
 foreach ($row in (Read-Log 'Application' $application $from $now $limit)) { Add-Row $row }
 Add-Coverage 'Application' $from
+
+# Definitions, engine, platform and protection of Defender, in a log of its own that older Windows does not have.
+if ((Get-Generation) -ge 602) {
+    $log = 'Microsoft-Windows-Windows Defender/Operational'
+    Set-Late @(, @($log, ''))
+    try {
+        foreach ($row in (Read-Log $log @('Microsoft-Windows-Windows Defender=2000,2001,2002,2003,2004,2005,2014,5000,5001,5004,5007,5008,5010,5012') $from $now $limit)) { Add-Row $row }
+        Add-Coverage $log $from
+    } catch {
+        $Shared['waiting'] = $null
+        $failure = Get-Failure $_
+        if ($failure[0] -ne 'unsupported') { Add-Gap $log '' $failure[1] }
+    }
+}

@@ -137,3 +137,39 @@ function Get-FittingNames([string]$folder, [string]$level, [bool]$last) {
     $names.Sort([StringComparer]::Ordinal)
     return , $names
 }
+
+# The last $limit bytes of a file; the second value says whether that is all of it.
+function Read-Tail([string]$path, [int]$limit) {
+    $stream = Open-File $path
+    try {
+        $whole = $stream.Length -le $limit
+        if (-not $whole) { [void]$stream.Seek($stream.Length - $limit, [IO.SeekOrigin]::Begin) }
+        return @((Read-Bytes $stream ([int][Math]::Min($stream.Length, $limit))), $whole)
+    } finally {
+        $stream.Close()
+    }
+}
+
+# Files that fit a glob, which may begin with a known folder; at most 200. A refusal is a gap.
+function Find-Files([string]$glob) {
+    $found = New-Object Collections.ArrayList
+    $levels = $glob.Replace('/', '\').Split('\')
+    $folders = Get-KnownFolders
+    $starts = @($levels[0], $null)
+    if ($folders.ContainsKey($levels[0].ToLowerInvariant())) { $starts = $folders[$levels[0].ToLowerInvariant()] }
+    foreach ($start in $starts) {
+        if (-not $start -or $levels.Length -lt 2 -or $null -ne (Get-Refusal ($start + '\'))) { continue }
+        $places = New-Object Collections.ArrayList
+        [void]$places.Add($start)
+        for ($at = 1; $at -lt $levels.Length; $at++) {
+            $next = New-Object Collections.ArrayList
+            foreach ($place in $places) {
+                if ($levels[$at] -match '[*?]') { $names = Get-FittingNames $place $levels[$at] ($at -eq $levels.Length - 1) } else { $names = @(, $levels[$at]) }
+                foreach ($name in $names) { if ($next.Count -lt 200) { [void]$next.Add($place + '\' + $name) } }
+            }
+            $places = $next
+        }
+        foreach ($path in $places) { if (-not $found.Contains($path) -and (Test-File $path $path '')) { [void]$found.Add($path) } }
+    }
+    return , $found
+}

@@ -1,15 +1,21 @@
 # Questions to WMI. Get-WmiObject up to PowerShell 5.1, Get-CimInstance where it is gone. Queries only; no method is called.
 
-# Instances of a class. Raises the host's error. Once a question was given up, no further one is asked.
-function Get-Instances([string]$class, [string]$filter) {
-    if ($Shared['WMI hangs']) { throw ('not asked again: WMI did not answer an earlier section (' + $Shared['WMI hangs'] + ')') }
-    $Shared['waiting'] = 'WMI'
+# Instances of a class, in root\cimv2 unless another namespace is named. Raises the host's error. Once a question to root\cimv2 was given
+# up, no further one is asked; a provider of another namespace that hangs keeps only its own namespace from being asked again.
+function Get-Instances([string]$class, [string]$filter, [string]$namespace) {
+    if (-not $namespace) { $namespace = 'root\cimv2' }
+    $asked = 'WMI'
+    if ($namespace -ne 'root\cimv2') { $asked = 'WMI of ' + $namespace }
+    foreach ($hung in @('WMI', $asked)) {
+        if ($Shared[$hung + ' hangs']) { throw ('not asked again: WMI did not answer an earlier section (' + $Shared[$hung + ' hangs'] + ')') }
+    }
+    $Shared['waiting'] = $asked
     $query = 'SELECT * FROM ' + $class
     if ($filter) { $query += ' WHERE ' + $filter }
     if (Get-Command Get-WmiObject -ErrorAction SilentlyContinue) {
-        $found = @(Get-WmiObject -Query $query -Namespace 'root\cimv2' -ErrorAction Stop)
+        $found = @(Get-WmiObject -Query $query -Namespace $namespace -ErrorAction Stop)
     } else {
-        $found = @(Get-CimInstance -Query $query -Namespace 'root\cimv2' -ErrorAction Stop)
+        $found = @(Get-CimInstance -Query $query -Namespace $namespace -ErrorAction Stop)
     }
     $Shared['waiting'] = $null
     return , $found

@@ -18,7 +18,7 @@ function Add-Service([string]$name, $key, [int]$type) {
     $row = @{
         name = $name; display_name = (Get-KeyText $key 'DisplayName'); image_path = (Get-KeyText $key 'ImagePath'); start = (Get-Start $key)
         delayed = ((Get-KeyNumber $key 'DelayedAutostart') -eq 1); type = 'other'; state = $null; account = (Get-KeyText $key 'ObjectName')
-        group = (Get-KeyText $key 'Group'); depends_on = (Get-Dependencies $key); description = (Get-KeyText $key 'Description'); service_dll = $null
+        group = (Get-KeyText $key 'Group'); depends_on = (Get-Dependencies $key); description = (Get-KeyText $key 'Description'); service_dll = $null; pid = $null
     }
     if ($types.ContainsKey($type)) { $row['type'] = $types[$type] }
     if ($states.ContainsKey($name)) {
@@ -31,9 +31,20 @@ function Add-Service([string]$name, $key, [int]$type) {
         Add-Gap $name 'service_dll' (Get-Words $_)
     }
     Add-Row $row
+    $byname[$name] = $row
+}
+
+# Process ids come from WMI alone. They are readings: without them nothing is missing from the records.
+function Add-Processes {
+    foreach ($service in (Get-Instances 'Win32_Service' '')) {
+        $process = Get-PropertyNumber $service 'ProcessId'
+        $name = [string](Get-Property $service 'Name')
+        if ($process -gt 0 -and $byname.ContainsKey($name)) { $byname[$name]['pid'] = $process }
+    }
 }
 
 $states = @{}
+$byname = New-Object Collections.Hashtable ([StringComparer]::OrdinalIgnoreCase)
 try {
     Import-ServiceAssembly
     $states = Get-Controlled ([ServiceProcess.ServiceController]::GetServices())
@@ -52,3 +63,5 @@ foreach ($name in (Get-Subkeys $AuditServicesKey)) {
         Add-Gap $name '' (Get-Words $_)
     }
 }
+Set-Late @()
+try { Add-Processes } catch { $Shared['waiting'] = $null }

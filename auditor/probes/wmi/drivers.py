@@ -19,7 +19,7 @@ _TYPES = {1: "kernel", 2: "file_system", 4: "adapter", 8: "recognizer"}
 _DOS = re.compile(r"\\(?:\?\?|\\\?|DosDevices)\\([A-Za-z]:\\.*)", re.IGNORECASE | re.DOTALL)
 _WINDOWS = re.compile(r"(?:\\SystemRoot|%SystemRoot%|%windir%)\\(.*)", re.IGNORECASE | re.DOTALL)
 _VERSION = re.compile(r"\d{1,5}(?:\.\d{1,5}){3}")
-_UNSEEN = ("product_version", "product", "description", "original_name", "link_timestamp", "machine", "checksum")
+_UNSEEN = ("product_version", "product", "description", "original_name", "link_timestamp", "machine", "checksum", "signer", "signature")
 
 
 def drivers(survey: Survey, sheet: Sheet) -> Steps[None]:

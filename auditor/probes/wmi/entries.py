@@ -60,6 +60,11 @@ class Entry(msgspec.Struct, frozen=True):
         """Its run state; null where the service manager shows nothing."""
         return _STATES.get(text_of(self.controlled, "State") or "") if self.controlled else None
 
+    @property
+    def process(self) -> int | None:
+        """Process id of a running service."""
+        return (number_of(self.controlled, "ProcessId") or None) if self.controlled else None
+
 
 def entries(survey: Survey, sheet: Sheet, states: str | None = None) -> Steps[list[Entry]]:
     """Every entry of the Services key; those whose type can't be read are gaps. Raises CollectError where the key is denied.
@@ -88,7 +93,8 @@ def entries(survey: Survey, sheet: Sheet, states: str | None = None) -> Steps[li
 def _controlled(survey: Survey, sheet: Sheet | None, class_name: str) -> Steps[dict[str, Instance]]:
     """By name in upper case; where the class is refused, the states are a gap of the sheet."""
     try:
-        instances = yield from survey.once(f"SELECT {_COLUMNS} FROM {class_name}")  # noqa: S608 (of constants)
+        columns = f"{_COLUMNS}, ProcessId" if class_name == "Win32_Service" else _COLUMNS
+        instances = yield from survey.once(f"SELECT {columns} FROM {class_name}")  # noqa: S608 (of constants)
     except CollectError as error:
         if error.status == "timed_out":
             raise

@@ -26,12 +26,15 @@ SYSTEM = (
     "Ntfs=50,55,57,98,137,140", "Microsoft-Windows-Ntfs=50,55,57,98,137,140", "volsnap=24,25,33,36", "Srv=2011,2019,2020",
     "Microsoft-Windows-WHEA-Logger=1,17,18,19,20,46,47", "Microsoft-Windows-Kernel-IO=1205",
     "Microsoft-Windows-Resource-Exhaustion-Detector=2004", "Application Popup=26,333", "SAVRT=1005",
+    "volmgr=45,46,49,161", "Microsoft-Windows-WindowsUpdateClient=19,20", "Windows Update Agent=19,20",
 )  # fmt: skip
 """Records of the System log that are wanted: provider and event ids. The same as in `events.ps1`; a test holds them together."""
 APPLICATION = (
     "Chkdsk=1001,26212,26214,26226", "Microsoft-Windows-Chkdsk=1001,26212,26214,26226", "Wininit=1001", "Microsoft-Windows-Wininit=1001",
     "Winlogon=1001", "MsiInstaller=1033,1034,1035,11707,11724", "Application Error=1000",
 )  # fmt: skip
+DEFENDER = ("Microsoft-Windows-Windows Defender=2000,2001,2002,2003,2004,2005,2014,5000,5001,5004,5007,5008,5010,5012",)
+"""Records of Defender's own log, which only the script reads: WMI has the classic logs alone."""
 UNEXPECTED = (
     "EventLog=6008", "Microsoft-Windows-Kernel-Power=41", "BugCheck=1001", "Microsoft-Windows-WER-SystemErrorReporting=1001",
     "Save Dump=1001",

@@ -73,7 +73,7 @@ def _service(registry: Registry, sheet: Sheet, entry: Entry) -> Steps[None]:
             *((yield from registry.items(key, "DependOnService")) if "DEPENDONSERVICE" in known else []),
             *(f"+{name}" for name in groups),
         ],
-        pid=None,
+        pid=entry.process,
         **texts,
     )
 
