@@ -149,10 +149,8 @@ class _HostReader:
 
 def action_line(action: TaskAction) -> str | None:
     """The command line of an action; None for actions that run no program."""
-    if action.line is not None:
-        return action.line
     if action.command is None:
-        return None
+        return action.line
     command = action.command if action.command.startswith('"') or " " not in action.command else f'"{action.command}"'
     return f"{command} {action.arguments}" if action.arguments else command
 

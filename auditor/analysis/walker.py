@@ -204,7 +204,10 @@ class Walker:
         return shown(lead + re.sub(r"\\+", r"\\", text[len(lead) :])).casefold()
 
     def find_script(self, path: str, state: State) -> str | None:
-        """The key of a collected script: by its path, by its place beside the calling script, or by a name that is unique."""
+        """The key of a collected script: by its path or its place beside the calling script.
+
+        A name that is unique is enough only where the call states no folder, or the collected script has none.
+        """
         key = self.normal(path, state)
         name = key.rpartition("\\")[2]
         names = [name] if re.search(r"\.\w{1,4}$", name) else [name + e for e in (".bat", ".cmd", ".exe", ".ps1", ".vbs")]
@@ -213,7 +216,8 @@ class Walker:
         for candidate in (*(folder + n for n in names), *(beside + n for n in names)):
             if candidate in self.scripts or candidate in state.files:
                 return candidate
-        same = [k for k in (*self.scripts, *state.files) if k.rpartition("\\")[2] in names]
+        stated = re.match(r"[a-z]:\\|\\\\", key) is not None and re.search(r"[\\/]", path) is not None
+        same = [k for k in (*self.scripts, *state.files) if k.rpartition("\\")[2] in names and ("\\" not in k or not stated)]
         return same[0] if len(same) == 1 else None
 
     def text_of(self, path: str, state: State) -> str | None:

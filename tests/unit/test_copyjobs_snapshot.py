@@ -135,3 +135,16 @@ def test_the_same_snapshot_gives_the_same_jobs() -> None:
     host = snapshot(task("\\T", "cmd", r"/c if exist a (copy a \\A1\b) else copy a \\B1\b"))
     assert copy_jobs(host) == copy_jobs(host)
     assert len(copy_jobs(host)) == 2
+
+
+def test_a_script_of_the_same_name_elsewhere_is_not_the_one_that_is_called() -> None:
+    other = ScriptRecord(path=r"D:\b\run.cmd", called_by=("\\Other",), text="copy a \\\\SRVB\\c")
+    jobs = copy_jobs(snapshot(task("\\T", r"C:\a\run.cmd"), scripts=(other,)))
+    assert [[s.record for s in j.steps] for j in jobs] == [["\\Other", r"D:\b\run.cmd"]]
+
+
+def test_a_listed_program_whose_path_has_blanks() -> None:
+    text = "HostName:      X\nTaskName:      \\T\nNext Run Time: N/A\nStatus:        Ready\nTask To Run:   C:\\two words\\go it.cmd SRVB\n"
+    script = ScriptRecord(path=r"C:\two words\go it.cmd", text="copy a \\\\%1\\c")
+    (job,) = copy_jobs(snapshot(TaskRecord(path="\\T", source_format="schtasks", text=text), scripts=(script,)))
+    assert (job.destination.host, len(job.steps)) == ("SRVB", 2)

@@ -53,7 +53,12 @@ def test_a_verbose_listing_in_another_language_is_told_by_its_columns() -> None:
     assert task.principal is not None
     assert task.triggers is not None
     assert (task.actions[0].command, task.actions[0].arguments, task.actions[0].working_directory) == (r"D:\jobs\kopie.cmd", "-v", None)
-    assert (task.principal.user_id, task.triggers[0].start, task.triggers[0].type) == ("NORD\\svc", "2024-09-13T21:05:00", None)
+    assert (task.principal.user_id, task.triggers[0].start, task.triggers[0].type) == (
+        "NORD\\svc",
+        "2024-09-13T21:05:00",
+        "CalendarTrigger",
+    )
+    assert (task.triggers[0].schedule, task.triggers[0].days_interval, task.triggers[0].text) == ("ScheduleByDay", 1, "Täglich")
     assert task.triggers[0].repetition is not None
     assert (task.triggers[0].repetition.interval, task.triggers[0].repetition.duration) == ("PT1H30M", "PT24H")
     assert (task.runs[0].last_run, task.runs[0].next_run, task.runs[0].last_result) == ("2024-09-12T21:05:00", "2024-09-13T21:05:00", 0)

@@ -50,7 +50,7 @@ _TYPES: Mapping[str, tuple[str, str | None]] = {
     "when an event occurs": ("EventTrigger", None),
 }
 _DAY_NAMES = ("Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday")
-_EVERY_DAYS = re.compile(r"every (\d{1,4}) day", re.IGNORECASE)
+_EVERY_DAYS = re.compile(r"(?=.*[^\W\d])\D*(\d{1,4})\D*")
 _PROGRAM_END = re.compile(r"\.(?:exe|com|bat|cmd|vbs|vbe|js|wsf|ps1|pl|py|msc|scr|jar|rb|hta|cpl)(?=\s|$)", re.IGNORECASE)
 _TWO_NUMBERS = re.compile(r"\s*(\d{1,4})\D+(\d{1,4})\D*")
 
@@ -167,7 +167,11 @@ def _triggers(values: Mapping[str, str], calendar: Calendar) -> tuple[TaskTrigge
     start_text, start_date = values.get("start_time", ""), values.get("start_date", "")
     clock, date = time_of_day(start_text), calendar.date(start_date)
     timed = type_ in (None, "CalendarTrigger", "TimeTrigger")
-    every = _EVERY_DAYS.search(values.get("days", ""))
+    days = values.get("days", "")
+    every = _EVERY_DAYS.fullmatch(days.strip())
+    if type_ is None and clock and every:
+        # "Every 2 day(s)" in any language: one number among words.
+        type_, schedule = "CalendarTrigger", "ScheduleByDay"
     trigger = TaskTrigger(
         type=type_,
         enabled=None,
@@ -175,12 +179,18 @@ def _triggers(values: Mapping[str, str], calendar: Calendar) -> tuple[TaskTrigge
         start_time=clock if timed else None,
         end=calendar.date(values.get("end_date", "")),
         schedule=schedule,
-        days_interval=int(every.group(1)) if every else 1 if values.get("days", "").casefold() == "everyday" else None,
-        days_of_week=_day_names(values.get("days", "")),
+        days_interval=_days_interval(every, days, schedule),
+        days_of_week=_day_names(days),
         repetition=_repetition(values),
         text=_schedule_text(kind, values.get("schedule", "")),
     )
     return (trigger,)
+
+
+def _days_interval(every: re.Match[str] | None, days: str, schedule: str | None) -> int | None:
+    if days.strip().casefold() == "everyday":
+        return 1
+    return int(every.group(1)) if every and schedule == "ScheduleByDay" else None
 
 
 def _schedule_text(kind: str, schedule: str) -> str:
