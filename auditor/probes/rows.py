@@ -18,6 +18,7 @@ import msgspec
 from auditor.model import host
 from auditor.model.host import Gap
 from auditor.probes.redact import redact, redact_job, redact_named
+from auditor.probes.tasks.moving import settle_job, settle_listing
 
 LONGEST_TEXT = 1_048_576
 """Characters of one text."""
@@ -151,6 +152,8 @@ class _Reader:
 
     def _pair(self, clean: dict[str, Any], label: str) -> tuple[msgspec.Struct | None, msgspec.Struct | None]:
         """What a row is: a record with its reading, one of them, or neither."""
+        if self._section == "tasks":
+            clean = _settled(clean)
         plan = self._plan
         if plan.apart:
             return (
@@ -262,6 +265,18 @@ def _redacted(value: Any) -> Any:
     if isinstance(value, list):
         return [_redacted(item) for item in value]
     return value
+
+
+def _settled(clean: dict[str, Any]) -> dict[str, Any]:
+    """A task without what its runs change, which becomes the reading's."""
+    form, text, data = clean.get("source_format"), clean.get("text"), clean.get("data")
+    if form == "schtasks" and isinstance(text, str):
+        kept, moved = settle_listing(text)
+        return {**clean, **moved, "text": kept}
+    if form == "job" and isinstance(data, str):
+        kept, moved = settle_job(data)
+        return {**clean, **moved, "data": kept}
+    return clean
 
 
 def _says_more(reading: msgspec.Struct, record: msgspec.Struct, moving: tuple[str, ...]) -> bool:

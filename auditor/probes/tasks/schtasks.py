@@ -226,7 +226,8 @@ def _layout(count: int, rows: Sequence[Sequence[str]]) -> tuple[str | None, ...]
     folders = sum(1 for r in rows if len(r) > 1 and r[1].startswith("\\"))
     vista = bool(rows) and folders * 2 > len(rows)
     layout = VERBOSE_VISTA if vista else VERBOSE_2003
-    numbers = sum(1 for r in rows if len(r) > 6 and _WHOLE_NUMBER.fullmatch(r[6]))
+    # Records of the store have these columns without what moves.
+    numbers = sum(1 for r in rows if len(r) > 6 and (_WHOLE_NUMBER.fullmatch(r[6]) or r[3:4] == r[5:6] == [""] == r[6:7]))
     if 7 <= count <= len(layout) and numbers == len(rows) and (vista or count == len(layout)):
         return layout[:count]
     return _by_shape(count, rows)
