@@ -28,8 +28,8 @@ def text_is(field: str, pattern: str) -> FieldTest:
 
 
 def value_is(field: str, wanted: object) -> FieldTest:
-    """A field that has exactly this value."""
-    return field, lambda record: None if (value := getattr(record, field)) is None else value == wanted
+    """A field that has exactly this value; `unknown` is none."""
+    return field, lambda record: None if (value := getattr(record, field)) in (None, "unknown") else value == wanted
 
 
 def value_in(field: str, wanted: tuple[Any, ...]) -> FieldTest:

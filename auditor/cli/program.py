@@ -26,6 +26,7 @@ VERBS: Mapping[str, tuple[str, str]] = {
     "history": ("auditor.cli.history", "Show what changed over time: on a host, or over the fleet."),
     "baseline": ("auditor.cli.baseline", "Propose, freeze and list what hosts should look like."),
     "store": ("auditor.cli.store", "Export, restore and prune what is stored."),
+    "precheck": ("auditor.cli.precheck", "Say what an installation, upgrade or removal would break, before it is made."),
     "inventory": ("auditor.cli.inventory", "Show the targets as the auditor sees them."),
     "matrix": ("auditor.cli.matrix", "List, show, lint and test rules and product signatures."),
     "doctor": ("auditor.cli.doctor", "Try the way to a host step by step: what is wrong, what is lost, what to do."),

@@ -29,7 +29,9 @@ ANSWERS: tuple[Answer, ...] = get_args(Answer)
 """Worst first."""
 
 
-PrerequisiteKind = Literal["disk", "memory", "restart", "remove_first", "order", "architecture", "presence", "files", "afterwards"]
+PrerequisiteKind = Literal[
+    "disk", "memory", "restart", "remove_first", "order", "architecture", "presence", "files", "evidence", "afterwards"
+]
 """`afterwards`: nothing to be met before, but to be done once the change is made."""
 
 

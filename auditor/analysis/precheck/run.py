@@ -39,6 +39,18 @@ class Outcome(NamedTuple):
     hosts: tuple[HostAnswer, ...]
     elsewhere: tuple[Elsewhere, ...]
 
+    @property
+    def elsewhere_answers(self) -> tuple[Answer, ...]:
+        """What the waves mean for hosts that they do not change."""
+        return tuple(
+            _word(
+                [delta for delta in found.deltas if delta.how in ("added", "worsened")],
+                [delta for delta in found.deltas if delta.how == "open"],
+                (),
+            )
+            for found in self.elsewhere
+        )
+
 
 def check_waves(
     fleet: Fleet, waves: Sequence[Wave], rules: RuleSet, detector: Detector, now: datetime, candidates: Candidates | None = None
