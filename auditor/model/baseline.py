@@ -20,8 +20,8 @@ class SectionPlan(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     """How the records of a section are told apart and compared."""
 
     key: tuple[str, ...] = ()
-    """Fields that make the key, in order. `a|b` is the first that is known; `view=native` is left out where it has that value.
-    Empty: the section has one row."""
+    """Fields that make the key, in order. `a|b` is the first that is known; `view=native` is left out where it has that value
+    (`x=a|b`: one of these). Empty: the section has one row."""
     joined: str = " "
     """What stands between the fields of the key."""
     unfold: dict[str, tuple[str, ...]] = {}

@@ -109,7 +109,8 @@ def key_maker(parts: tuple[str, ...], joined: str, alone: str) -> KeyMaker:
 def _part(part: str) -> Callable[[Mapping[str, Any]], str]:
     name, _, usual = part.partition("=")
     if usual:
-        return lambda fields: "" if fields.get(name) == usual else _text(fields.get(name))
+        left_out = usual.split("|")
+        return lambda fields: "" if fields.get(name) in left_out else _text(fields.get(name))
     names = part.split("|")
     return lambda fields: next((text for name in names if (text := _text(fields.get(name)))), "")
 
