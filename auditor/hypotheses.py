@@ -33,6 +33,7 @@ class ObservationsFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
     """`hypotheses/observations.yml`."""
 
     minutes: dict[str, int] = {}
+    counts: dict[str, int] = {}
     events: dict[str, tuple[EventKind, ...]] = {}
     program_paths: tuple[str, ...] = ()
     clean_checks: tuple[str, ...] = ()
@@ -69,8 +70,10 @@ def load_hypotheses(folders: Sequence[Path] = ()) -> HypothesisKnowledge:
 def _joined(loaded: _Loaded, digest: str) -> HypothesisKnowledge:
     events: dict[str, tuple[EventKind, ...]] = {}
     minutes: dict[str, int] = {}
+    counts: dict[str, int] = {}
     for file in loaded.seen:
         minutes |= file.minutes
+        counts |= file.counts
         for name, kinds in file.events.items():
             events[name] = (*events.get(name, ()), *kinds)
     return HypothesisKnowledge(
@@ -78,6 +81,7 @@ def _joined(loaded: _Loaded, digest: str) -> HypothesisKnowledge:
         confirmed_from=loaded.confirmed_from,
         probable_from=loaded.probable_from,
         minutes=minutes,
+        counts=counts,
         events=events,
         program_paths=tuple(path for file in loaded.seen for path in file.program_paths),
         clean_checks=tuple(text for file in loaded.seen for text in file.clean_checks),
@@ -97,7 +101,10 @@ def _read(path: Path, name: str, loaded: _Loaded, problems: list[Problem]) -> No
         if seen is not None:
             loaded.seen.append(seen)
             problems += [
-                document.problem(("minutes", key), key, "expected at least one minute") for key, value in seen.minutes.items() if value < 1
+                document.problem((part, key), key, "expected at least 1")
+                for part, numbers in (("minutes", seen.minutes), ("counts", seen.counts))
+                for key, value in numbers.items()
+                if value < 1
             ]
         return
     file, wrong = convert(document, document.value, WeightsFile, (), path.stem)

@@ -69,7 +69,7 @@ class Gathered(msgspec.Struct, frozen=True, kw_only=True):
 
 def request_for(known: Known) -> ProbeRequest:
     """What to ask around a crash: everything that rules need, hashes of drivers, updates of security products, traces, logs, the dump."""
-    from auditor.matrix import requested_event_sources, requested_keys
+    from auditor.matrix import requested_event_sources, requested_keys, requested_logs
 
     keys, files = requested_keys(known.matrix.signatures, known.matrix.rules)
     traces = [key for item in known.crashes.indicators for key in item.keys]
@@ -82,7 +82,7 @@ def request_for(known: Known) -> ProbeRequest:
         security_files=tuple(dict.fromkeys([*files, *trace_files])),
         event_sources=tuple(sorted(sources, key=str.casefold)),
         hash_drivers="non_microsoft",
-        intrusion_logs=known.hypotheses.log_files,
+        intrusion_logs=tuple(dict.fromkeys([*requested_logs(known.matrix.signatures), *known.hypotheses.log_files])),
     )
 
 
@@ -241,7 +241,7 @@ def _changes(
     from auditor.model.places import shipped
 
     until = moment or now.collected_at
-    states = [state for state in store.states(now.host, until)] if store is not None else []
+    states = list(store.states(now.host, until)) if store is not None else []
     before = next((state for state in states if state.collected_at < now.collected_at), None)
     if store is None or before is None:
         return None, None

@@ -105,6 +105,8 @@ class EventKind(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     ids: tuple[int, ...] = ()
     """Empty: all."""
     log: Literal["System", "Application"] = "Application"
+    around: bool = False
+    """Read only round the last unexpected restart: too many for the whole window."""
 
 
 class HypothesisKnowledge(msgspec.Struct, frozen=True, kw_only=True):
@@ -115,6 +117,8 @@ class HypothesisKnowledge(msgspec.Struct, frozen=True, kw_only=True):
     probable_from: int = 60
     minutes: dict[str, int] = {}
     """Windows around the moment by name."""
+    counts: dict[str, int] = {}
+    """From how many on something counts, by name."""
     events: dict[str, tuple[EventKind, ...]] = {}
     """Kinds of events by name."""
     program_paths: tuple[str, ...] = ()

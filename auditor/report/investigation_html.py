@@ -1,1 +1,39 @@
-"""Stub."""
+"""An investigation as one HTML page to hand over: answers, timeline with its picture, evidence, next steps. No script, no request."""
+
+from __future__ import annotations
+
+from importlib.resources import files
+
+from markupsafe import Markup
+
+from auditor.model.hypothesis import Investigation
+from auditor.report.html import content_policy, shown
+from auditor.report.investigation import QUESTIONS, moment_words, place
+from auditor.report.investigation_svg import timeline_svg
+
+
+def render(found: Investigation) -> str:
+    """The whole page, ending in a line feed."""
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    environment = Environment(
+        loader=PackageLoader("auditor.report", "templates"),
+        autoescape=True,
+        finalize=shown,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["place"] = place
+    templates = files("auditor.report").joinpath("templates")
+    style = "".join(templates.joinpath(name).read_text(encoding="utf-8") for name in ("report.css", "investigation.css"))
+    questions = [(title, getattr(found, name)) for name, title in QUESTIONS]
+    page = environment.get_template("investigation.html.j2").render(
+        found=found,
+        when=moment_words(found.moment),
+        questions=questions,
+        picture=timeline_svg(found),
+        style=Markup(style),  # noqa: S704 - our own files
+        policy=content_policy(style),
+    )
+    return page.rstrip("\n") + "\n"

@@ -13,7 +13,7 @@ import msgspec
 
 from auditor.analysis.facts import HostFacts
 from auditor.analysis.fleet import Fleet
-from auditor.analysis.investigate.moment import RESTART_EVENTS, event_evidence, event_time, utc
+from auditor.analysis.investigate.moment import RESTART_EVENTS, event_evidence, event_time, own_clock, restarts, utc
 from auditor.analysis.investigate.zone import parse_utc, to_local
 from auditor.model.change import Difference
 from auditor.model.crash import Crash, Suspect
@@ -24,6 +24,8 @@ from auditor.model.hypothesis import EventKind, HypothesisKnowledge, Moment
 from auditor.model.rule import Matrix
 
 _DEFAULT_MINUTES = 60
+_AROUND = timedelta(minutes=90)
+"""The probe reads two hours before the records of a restart; half an hour of that is left to look at."""
 
 
 class Known(msgspec.Struct, frozen=True, kw_only=True):
@@ -77,6 +79,10 @@ class Case:
         """A window around the moment, as the knowledge states it."""
         return timedelta(minutes=self.known.hypotheses.minutes.get(name, _DEFAULT_MINUTES))
 
+    def count(self, name: str) -> int:
+        """From how many on something counts, as the knowledge states it."""
+        return self.known.hypotheses.counts.get(name, 1)
+
     @cached_property
     def neighbours(self) -> tuple[HostFacts, ...]:
         """Tied hosts of which something was collected, in the order of their names."""
@@ -85,8 +91,7 @@ class Case:
     @cached_property
     def local(self) -> datetime | None:
         """The moment on the host's wall clock."""
-        skew = self.host.snapshot.clock.skew_seconds or 0
-        return None if self.moment is None else to_local(self.host, self.moment + timedelta(seconds=skew))
+        return None if self.moment is None else to_local(self.host, own_clock(self.host, self.moment))
 
     @cached_property
     def suspect(self) -> Suspect | None:
@@ -142,9 +147,17 @@ class Case:
             if short:
                 return short
         asked = host.asked
-        if asked is not None and not all(asked.events(item.ids or (-1,), item.log, item.source) for item in kinds):
+        if any(item.around for item in kinds) and not self._near_restart(host):
+            return f"{host.name}: events: starts and stops of services are read round its own last restart only"
+        wanted = [item for item in kinds if not item.around]
+        if asked is not None and not all(asked.events(item.ids or (-1,), item.log, item.source) for item in wanted):
             return f"{host.name}: events: not all of these sources were asked for when the host was collected"
         return ""
+
+    def _near_restart(self, host: HostFacts) -> bool:
+        """Whether the moment is that of the host's own last restart, round which the probe reads more."""
+        times = [t for group in restarts(host)[:1] for event in group if (t := event_time(host, event)) is not None]
+        return self.moment is not None and any(self.moment <= t + timedelta(minutes=1) and t - self.moment <= _AROUND for t in times)
 
     def peers_with(self, image: str) -> list[tuple[HostFacts, int]]:
         """Other hosts that have a driver of this file name, with its place among their drivers."""

@@ -10,6 +10,7 @@ import msgspec
 from auditor.analysis.copyjobs import CopyJob, copy_jobs
 from auditor.analysis.facts import HostFacts
 from auditor.analysis.investigate.case import Case
+from auditor.analysis.investigate.moment import own_clock
 from auditor.analysis.investigate.schedule import Due, due_between
 from auditor.analysis.investigate.zone import to_local, to_utc
 from auditor.model.finding import CopyEnd, Evidence
@@ -83,7 +84,7 @@ def _due(case: Case, facts: HostFacts, job: CopyJob) -> Due | None:
     """The last start before the moment of the tasks that lead to the job."""
     if case.moment is None or not job.steps:
         return None
-    local = to_local(facts, case.moment + timedelta(seconds=facts.snapshot.clock.skew_seconds or 0))
+    local = to_local(facts, own_clock(facts, case.moment))
     if local is None:
         return None
     offset = round((local - case.moment.replace(tzinfo=None)).total_seconds() / 60)

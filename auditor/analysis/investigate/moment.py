@@ -40,6 +40,12 @@ def skewed(host: HostFacts, moment: datetime) -> datetime:
     return moment - timedelta(seconds=skew) if skew is not None and abs(skew) >= 1 else moment
 
 
+def own_clock(host: HostFacts, moment: datetime) -> datetime:
+    """A time on the collector's clock as the host's clock showed it."""
+    skew = host.snapshot.clock.skew_seconds
+    return moment + timedelta(seconds=skew) if skew is not None and abs(skew) >= 1 else moment
+
+
 def event_time(host: HostFacts, event: EventReading) -> datetime | None:
     """When an event was written, on the collector's clock."""
     found = parse_utc(event.time)
@@ -97,8 +103,7 @@ def _moment(host: HostFacts, time: datetime, source: MomentSource, evidence: tup
         more.append("the host's clock was not compared with ours: its times are taken as they are")
     elif skew is not None and abs(skew) >= 1 and source != "given":
         more.append(f"the host's clock was {abs(skew):.0f} s {'ahead' if skew > 0 else 'behind'}: taken out")
-    own = time + timedelta(seconds=skew) if skew is not None and abs(skew) >= 1 else time
-    local = to_local(host, own)
+    local = to_local(host, own_clock(host, time))
     if local is None:
         more.append("the host's time zone is not known: no local time")
     elif not has_rules(host):

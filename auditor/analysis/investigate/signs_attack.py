@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from auditor.analysis.investigate.case import Case
+from auditor.analysis.investigate.moment import skewed
 from auditor.analysis.investigate.zone import parse_utc
 from auditor.model.crash_knowledge import Indicator
 from auditor.model.finding import Evidence
+from auditor.model.host import FirewallReading
 from auditor.model.hypothesis import Sign
 from auditor.model.pattern import matches
 
@@ -17,7 +19,7 @@ _SHOWN = 6
 def attack_signs(case: Case) -> Iterator[Sign]:
     """Malware and attack."""
     yield from _indicators(case)
-    yield _attacks(case)
+    yield from _attacks(case)
 
 
 def _indicators(case: Case) -> Iterator[Sign]:
@@ -74,28 +76,46 @@ def _is_file(pattern: str, path: str) -> bool:
     return matches(pattern, name if "\\" in pattern else name.rpartition("\\")[2])
 
 
-def _attacks(case: Case) -> Sign:
-    name, section = "attack_entries", case.host.sections.firewall
-    if case.moment is None:
-        return Sign(id=name, state=None, text="when it happened is not known")
-    window = case.minutes("attack")
-    counts = [
-        r for r in section.readings
-        if (start := parse_utc(r.window_start)) is not None and (end := parse_utc(r.window_end)) is not None
-        and start < case.moment and end >= case.moment - window
-    ]  # fmt: skip
-    if any(reading.attacks for reading in counts):
-        hits = [reading for reading in counts if reading.attacks]
-        text = "; ".join(f"{r.attacks} attacks in {r.source}" + (f", most from {r.top_source}" if r.top_source else "") for r in hits)
-        evidence = tuple(case.host.evidence("firewall", r.source, "attacks", r.attacks) for r in hits)
-        return Sign(id=name, state=True, text=f"the host's own log of attacks before the moment: {text}", evidence=evidence)
-    if counts:
-        evidence = tuple(case.host.evidence("firewall", r.source, "attacks", r.attacks) for r in counts)
-        dropped = sum(reading.dropped for reading in counts)
-        return Sign(
-            id=name, state=False, text=f"no attack in the firewall's logs before the moment ({dropped} dropped packets)", evidence=evidence
+def _attacks(case: Case) -> Iterator[Sign]:
+    names, section = ("attack_entries", "attack_several", "dropped_burst"), case.host.sections.firewall
+    near, day = _windows(case)
+    if not near:
+        why = section.reason or (
+            "no log of attacks or packets was found that covers the moment" if section.usable else "the firewall was not asked"
         )
-    why = section.reason or (
-        "no firewall or intrusion log was found on the host" if section.usable else "the firewall's logs were not asked for"
+        yield from (Sign(id=name, state=None, text=why) for name in names)
+        return
+    attacks, dropped = sum(r.attacks for r in near), sum(r.dropped for r in near)
+    several, least = case.count("attacks_several"), case.count("dropped_least")
+    logs = ", ".join(dict.fromkeys(r.source for r in near))
+    sources = ", ".join(dict.fromkeys(r.top_source for r in near if r.top_source))
+    told = f"{attacks} entries of attacks and {dropped} dropped packets in the minutes before, in {logs}" + (
+        f", most from {sources}" if sources else ""
     )
-    return Sign(id=name, state=None, text=why)
+    evidence = tuple(case.host.evidence("firewall", r.source, "attacks" if r.attacks else "dropped", r.attacks or r.dropped) for r in near)
+    yield Sign(id=names[0], state=attacks > 0, text=told, evidence=evidence)
+    yield Sign(id=names[1], state=attacks >= several, text=told, evidence=evidence)
+    usual = max((_rate(r) for r in day), default=0.0)
+    burst = dropped >= least and max(_rate(r) for r in near) >= case.count("dropped_times") * usual
+    yield Sign(id=names[2], state=burst, text=told, evidence=evidence)
+
+
+def _windows(case: Case) -> tuple[list[FirewallReading], list[FirewallReading]]:
+    """Counts that end about the moment, and those of a day or so."""
+    near: list[FirewallReading] = []
+    rest: list[FirewallReading] = []
+    for reading in case.host.sections.firewall.readings:
+        start, end = parse_utc(reading.window_start), parse_utc(reading.window_end)
+        if case.moment is None or start is None or end is None:
+            continue
+        start, end = skewed(case.host, start), skewed(case.host, end)
+        fits = start < case.moment <= end and end - start <= case.minutes("attack")
+        (near if fits else rest).append(reading)
+    return near, rest
+
+
+def _rate(reading: FirewallReading) -> float:
+    """Dropped packets a minute."""
+    start, end = parse_utc(reading.window_start), parse_utc(reading.window_end)
+    minutes = (end - start).total_seconds() / 60 if start is not None and end is not None else 0
+    return reading.dropped / minutes if minutes > 0 else 0.0

@@ -16,7 +16,7 @@ from auditor.model.crash_knowledge import stem
 from auditor.model.finding import Finding
 from auditor.model.grade import CONFIDENCES, SEVERITIES
 from auditor.model.hypothesis import Sign
-from auditor.model.rule import Rule
+from auditor.model.rule import Rule, Signature
 from auditor.model.selector import Condition, CountSelector, ProductSelector
 
 Kind = Literal["conflict_fleet", "conflict_host", "driver_bug", "copies", "other"]
@@ -39,6 +39,8 @@ class Shape(msgspec.Struct):
     """Counts several products or filters."""
     drivers: set[str] = msgspec.field(default_factory=set)
     """Drivers by stem of their name; globs are left out."""
+    own_drivers: set[str] = msgspec.field(default_factory=set)
+    """Drivers of the products that it asks for: a product and its own driver are one thing, not two."""
     filters: bool = False
     copies: bool = False
     jobs: bool = False
@@ -47,8 +49,8 @@ class Shape(msgspec.Struct):
 def rule_signs(case: Case) -> Iterator[Sign]:
     """For each kind the weightiest violated rule, and the weightiest of those that name the image that fell."""
     rules = {rule.id: rule for rule in case.known.matrix.rules}
-    kinds = {signature.id: signature.kind for signature in case.known.matrix.signatures}
-    shapes = {id_: shape_of(rule, kinds) for id_, rule in rules.items()}
+    signatures = {signature.id: signature for signature in case.known.matrix.signatures}
+    shapes = {id_: shape_of(rule, signatures) for id_, rule in rules.items()}
     for kind, words in _WORDS.items():
         for about in (False, True):
             yield _sign(case, kind, words, about, rules, shapes)
@@ -104,7 +106,7 @@ def kind_of(rule: Rule, shape: Shape) -> Kind:
         if len(shape.product_hosts) > 1:
             return "conflict_fleet"
         return "copies" if shape.copies else "other"
-    if shape.several or len(shape.products) > 1 or (shape.products and (shape.drivers or shape.filters)):
+    if shape.several or len(shape.products) > 1 or (shape.products and (shape.drivers - shape.own_drivers or shape.filters)):
         return "conflict_host"
     if shape.drivers:
         return "driver_bug"
@@ -117,23 +119,23 @@ def names_image(case: Case, rule: Rule, shape: Shape) -> bool:
     return image in shape.drivers or image in {stem(key) for key in rule.subject_keys}
 
 
-def shape_of(rule: Rule, kinds: Mapping[str, str]) -> Shape:
+def shape_of(rule: Rule, signatures: Mapping[str, Signature]) -> Shape:
     """What a rule's conditions speak of."""
     shape = Shape()
     for condition in (rule.applies_to, rule.when):
         if condition is not None:
-            _walk(condition, rule.roles, kinds, shape)
+            _walk(condition, rule.roles, signatures, shape)
     return shape
 
 
-def _walk(condition: Condition, roles: Sequence[str], kinds: Mapping[str, str], shape: Shape) -> None:
+def _walk(condition: Condition, roles: Sequence[str], signatures: Mapping[str, Signature], shape: Shape) -> None:
     for part in (*(condition.all_ or ()), *(condition.any_ or ())):
-        _walk(part, roles, kinds, shape)
+        _walk(part, roles, signatures, shape)
     if condition.product is not None:
-        _product(condition.product, roles, kinds, shape)
+        _product(condition.product, roles, signatures, shape)
     if condition.compare is not None:
-        _product(condition.compare.left, roles, kinds, shape)
-        _product(condition.compare.right, roles, kinds, shape)
+        _product(condition.compare.left, roles, signatures, shape)
+        _product(condition.compare.right, roles, signatures, shape)
     if condition.driver is not None and condition.driver.name:
         shape.drivers.add(stem(condition.driver.name))
     if condition.filter is not None:
@@ -148,8 +150,12 @@ def _walk(condition: Condition, roles: Sequence[str], kinds: Mapping[str, str], 
         shape.jobs = True
 
 
-def _product(selector: ProductSelector, roles: Sequence[str], kinds: Mapping[str, str], shape: Shape) -> None:
-    kind = selector.kind or kinds.get(selector.id or "")
+def _product(selector: ProductSelector, roles: Sequence[str], signatures: Mapping[str, Signature], shape: Shape) -> None:
+    signature = signatures.get(selector.id or "")
+    kind = selector.kind or (signature.kind if signature else None)
+    if signature is not None:
+        own = (*signature.drivers, *(name for signs in signature.installed for name in signs.drivers))
+        shape.own_drivers |= {stem(name) for name in own}
     if kind is None or kind in _SECURITY or kind == "management":
         shape.product_hosts.add(selector.host or roles[0])
         shape.products.add(selector.id or selector.kind or selector.vendor or "any")
