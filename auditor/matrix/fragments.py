@@ -62,6 +62,7 @@ class HostFragment(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     sessions: SectionBody | None = None
     replication: SectionBody | None = None
     jobs: SectionBody | None = None
+    dumpbytes: SectionBody | None = None
     groups: tuple[str, ...] = ()
     """Inventory groups."""
     address: str | None = None
