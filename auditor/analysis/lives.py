@@ -3,17 +3,21 @@
 Rules of this file:
 1. A finding is fixed only by a run that looked: its rule was evaluated, all its hosts were seen, and the check was not undetermined.
 2. A run that is older than what is known already widens first and last seen and changes nothing else: runs may end out of order.
+   Where it is older by more than any run lasts, the clock was wrong then, and what was noted then stands in nobody's way.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
+from datetime import datetime, timedelta
 from typing import NamedTuple
 
 import msgspec
 
 from auditor.model.change import FindingLife, LifeState
 from auditor.model.finding import Finding, Report
+
+LONGEST_RUN = timedelta(days=2)
 
 
 class RunView(NamedTuple):
@@ -69,7 +73,7 @@ def _seen(life: FindingLife | None, finding: Finding, view: RunView) -> FindingL
             checked_at=view.at,
         )
     replace = msgspec.structs.replace
-    if view.at < life.checked_at:
+    if _overtaken(life, view):
         first, last = min(life.first_seen, view.at), max(life.last_seen, view.at)
         return replace(life, first_seen=first, last_seen=last, runs=life.runs + 1)
     back = life.state == "fixed"
@@ -81,6 +85,7 @@ def _seen(life: FindingLife | None, finding: Finding, view: RunView) -> FindingL
         severity=finding.severity,
         hosts=hosts,
         state=state,
+        first_seen=min(life.first_seen, view.at),
         last_seen=view.at,
         returned_at=view.at if back else life.returned_at,
         times_back=life.times_back + back,
@@ -92,13 +97,23 @@ def _seen(life: FindingLife | None, finding: Finding, view: RunView) -> FindingL
 
 def _gone(life: FindingLife, view: RunView) -> FindingLife | None:
     """What becomes of a finding that a run did not report; None where the run says nothing of it."""
-    if life.state == "fixed" or view.at < life.checked_at or not set(life.hosts) & view.seen:
+    if life.state == "fixed" or _overtaken(life, view) or not set(life.hosts) & view.seen:
         return None
     replace = msgspec.structs.replace
     evaluated = view.matrix == life.matrix if view.rules is None else life.rule in view.rules
     if evaluated and life.id not in view.undetermined and set(life.hosts) <= view.seen:
         return replace(life, state="fixed", fixed_at=view.at, checked_at=view.at)
     return replace(life, state="unchecked", checked_at=view.at)
+
+
+def _overtaken(life: FindingLife, view: RunView) -> bool:
+    """Whether a later run was noted before this one ended."""
+    if view.at >= life.checked_at:
+        return False
+    try:
+        return datetime.fromisoformat(life.checked_at) - datetime.fromisoformat(view.at) < LONGEST_RUN
+    except (ValueError, TypeError):
+        return True
 
 
 def open_lives(lives: Iterable[FindingLife]) -> list[FindingLife]:

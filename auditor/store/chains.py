@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import CTE, Connection, Row, select
+from sqlalchemy import CTE, Connection, Row, func, select
 
 from auditor.model.errors import StoreError
 from auditor.store.blobs import seal
@@ -18,9 +18,8 @@ def read_readings(connection: Connection, number: int) -> bytes:
 
 
 def prior_of(connection: Connection, host: str) -> Prior | None:
-    """The host's last snapshot, for the next one to rest on; None where there is none that can be read."""
-    order = (SNAPSHOT.c.collected_at.desc(), SNAPSHOT.c.number.desc())
-    number = connection.execute(select(SNAPSHOT.c.number).where(SNAPSHOT.c.host == host).order_by(*order).limit(1)).scalar()
+    """The snapshot of the host that was saved last, for the next one to rest on; None where there is none that can be read."""
+    number = connection.execute(select(func.max(SNAPSHOT.c.number)).where(SNAPSHOT.c.host == host)).scalar()
     if number is None:
         return None
     try:
