@@ -9,6 +9,7 @@ from auditor.analysis.facts import HostFacts
 from auditor.analysis.outcome import Outcome
 from auditor.model.finding import Edge
 from auditor.model.host import SECTION_NAMES
+from auditor.model.table import Table
 
 
 class Ties(Protocol):
@@ -38,13 +39,26 @@ class Binding:
 
 
 class Setting:
-    """What conditions are compiled against: the roles of the rule, hash tables, and the role that selectors mean where they name none."""
+    """What conditions are compiled against: the roles of the rule, data tables, the role that selectors mean where they name none, and the
+    day of the evaluation (`YYYY-MM-DD`; None: the day on which each host was collected)."""
 
-    __slots__ = ("roles", "tables")
+    __slots__ = ("lists", "roles", "tables", "today")
 
-    def __init__(self, roles: tuple[str, ...], tables: Mapping[str, frozenset[str]]) -> None:
+    def __init__(
+        self,
+        roles: tuple[str, ...],
+        tables: Mapping[str, frozenset[str]],
+        lists: Mapping[str, Table] | None = None,
+        today: str | None = None,
+    ) -> None:
         self.roles = roles
         self.tables = tables
+        self.lists = lists or {}
+        self.today = today
+
+    def day(self, facts: HostFacts) -> str:
+        """The day as of which a host is judged; empty where nothing says."""
+        return self.today or facts.snapshot.collected_at[:10]
 
     def role(self, named: str | None) -> str:
         """The role a selector speaks of."""

@@ -15,6 +15,7 @@ from auditor.analysis.binding import Binding, Setting, Test
 from auditor.analysis.outcome import Outcome, conjoin, disjoin, negate
 from auditor.analysis.selectors_count import compile_count, compile_filter
 from auditor.analysis.selectors_event import compile_event
+from auditor.analysis.selectors_exclusions import compile_exclusions
 from auditor.analysis.selectors_host import (
     compile_defender,
     compile_driver,
@@ -26,6 +27,8 @@ from auditor.analysis.selectors_host import (
     compile_setting,
     compile_update,
 )
+from auditor.analysis.selectors_jobs import compile_collision
+from auditor.analysis.selectors_listed import compile_listed
 from auditor.analysis.selectors_product import compile_compare, compile_product
 from auditor.analysis.selectors_task import compile_task
 from auditor.analysis.selectors_tie import compile_edge, compile_ties
@@ -50,6 +53,9 @@ SELECTORS: Mapping[str, Callable[[Any, Setting], Test]] = MappingProxyType(
         "ties": compile_ties,
         "compare": compile_compare,
         "count": compile_count,
+        "listed": compile_listed,
+        "exclusions": compile_exclusions,
+        "collision": compile_collision,
     }
 )
 

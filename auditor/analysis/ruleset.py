@@ -13,6 +13,7 @@ from auditor.analysis.binding import Binding, Setting, Test
 from auditor.analysis.condition import compile_condition, selectors_of
 from auditor.analysis.outcome import TRUE, Outcome, conjoin
 from auditor.analysis.pairs import Parts, take_apart
+from auditor.analysis.selectors_listed import lists_of
 from auditor.analysis.triggers import Gate, Triggers, gate_of
 from auditor.model.finding import Verdict
 from auditor.model.rule import Matrix, Rule
@@ -23,9 +24,9 @@ from auditor.model.signature import Signature
 class CompiledRule:
     """A rule with its conditions compiled."""
 
-    def __init__(self, rule: Rule, tables: Mapping[str, frozenset[str]]) -> None:
+    def __init__(self, rule: Rule, matrix: Matrix, today: str | None = None) -> None:
         self.rule = rule
-        self.setting = Setting(rule.roles, tables)
+        self.setting = Setting(rule.roles, matrix.tables, lists_of(matrix), today)
         self._applies = compile_condition(rule.applies_to, self.setting) if rule.applies_to is not None else None
         self._when = compile_condition(rule.when, self.setting)
         self.ties = tuple(s for _, s in self.selectors() if isinstance(s, TiesSelector))
@@ -73,10 +74,10 @@ class PairRule:
 
 
 class RuleSet:
-    """All rules of a matrix."""
+    """All rules of a matrix. `today` (`YYYY-MM-DD`) is the day of the evaluation; without it each host counts as of its collection."""
 
-    def __init__(self, matrix: Matrix) -> None:
-        compiled = [CompiledRule(rule, matrix.tables) for rule in matrix.rules]
+    def __init__(self, matrix: Matrix, today: str | None = None) -> None:
+        compiled = [CompiledRule(rule, matrix, today) for rule in matrix.rules]
         self.matrix = matrix
         self.by_id: Mapping[str, CompiledRule] = {c.rule.id: c for c in compiled}
         self.single = tuple(c for c in compiled if len(c.rule.roles) == 1)

@@ -15,6 +15,7 @@ from auditor.analysis.selectors_product import compile_matches, told
 from auditor.model.host import FilterRecord
 from auditor.model.pattern import compile_pattern
 from auditor.model.selector import CountSelector, DriverSelector, FilterSelector, ProductSelector
+from auditor.model.table import AltitudesTable
 
 
 class _Tally:
@@ -52,7 +53,7 @@ def compile_count(selector: CountSelector, setting: Setting) -> Test:
 
 
 def _count_products(selector: CountSelector, product: ProductSelector, setting: Setting) -> Test:
-    role, match = setting.role(product.host), compile_matches(product)
+    role, match = setting.role(product.host), compile_matches(product, setting)
 
     def name(facts: HostFacts, id_: str) -> str:
         signature = facts.signatures.get(id_)
@@ -107,12 +108,12 @@ def _listed(facts: HostFacts, section: str, tally: _Tally, meant: Callable[[str]
 
 def compile_filter(selector: FilterSelector, setting: Setting) -> Test:
     """A file-system filter by name, altitude, age, class or company of its driver."""
-    role = setting.role(selector.host)
+    role, allocated = setting.role(selector.host), _allocation(selector, setting)
     lost = _meant(selector)
 
     def test(binding: Binding) -> Outcome:
         facts = binding.hosts[role]
-        verdicts = list(_filters(facts, selector))
+        verdicts = [(record, missing) for record, missing in _filters(facts, selector) if allocated(record)]
         found = [record for record, missing in verdicts if not missing]
         if found:
             return Outcome(True, tuple(_filter_told(facts, record) for record in found))
@@ -127,6 +128,25 @@ def _meant(selector: FilterSelector) -> Callable[[str], bool] | None:
         return None
     fits = compile_pattern(selector.name.casefold().removesuffix(".sys"))
     return lambda record: fits(record.casefold().removesuffix(".sys"))
+
+
+def _allocation(selector: FilterSelector, setting: Setting) -> Callable[[FilterRecord], bool]:
+    """Whether a filter's altitude is given to nobody, or to another; fractions belong to whom the whole number was given to."""
+    table = setting.lists.get(selector.altitudes) if selector.altitudes else None
+    if selector.allocated is None or not isinstance(table, AltitudesTable):
+        return lambda _: True
+    owners, known = table.owners, frozenset(name for names in table.owners.values() for name in names)
+    wanted = selector.allocated
+
+    def fits(record: FilterRecord) -> bool:
+        if not record.altitude or _decimal(record.altitude) is None:
+            return False
+        given = owners.get(record.altitude.strip()) or owners.get(record.altitude.strip().partition(".")[0])
+        if given is None:
+            return wanted == "to_nobody"
+        return wanted == "to_another" and record.name.casefold().removesuffix(".sys") not in known
+
+    return fits
 
 
 def _count_filters(selector: CountSelector, chosen: FilterSelector, setting: Setting) -> Test:

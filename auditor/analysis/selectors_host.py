@@ -22,6 +22,7 @@ from auditor.model.selector import (
     SettingSelector,
     UpdateSelector,
 )
+from auditor.model.table import DriversTable, Table
 from auditor.model.version import VersionRange
 
 
@@ -33,9 +34,19 @@ def compile_driver(selector: DriverSelector, setting: Setting) -> Test:
 
     def test(binding: Binding) -> Outcome:
         facts = binding.hosts[role]
+        if selector.table is not None and (blind := _unhashed(facts)):
+            return unknown(blind)
         return choose(facts, "drivers", named(name, facts.drivers), tests, lambda r: str(r.name), lost)
 
     return test
+
+
+def _unhashed(facts: HostFacts) -> str:
+    """One line instead of one for each driver, where no hash was collected at all."""
+    records = facts.sections.drivers.records
+    if not records or any(record.sha256 for record in records):
+        return ""
+    return f"{facts.name}: drivers: sha256: no driver's hash was collected: collect with hashes of drivers"
 
 
 def driver_tests(selector: DriverSelector, setting: Setting) -> tuple[FieldTest, ...]:
@@ -46,12 +57,39 @@ def driver_tests(selector: DriverSelector, setting: Setting) -> tuple[FieldTest,
         tests.append(version_in("file_version", selector.version))
     if selector.start:
         tests.append(value_in("start", selector.start))
-    hashes = {h.casefold() for h in selector.sha256} | (setting.tables.get(selector.table, frozenset()) if selector.table else frozenset())
-    if hashes:
-        tests.append(value_in("sha256", tuple(hashes)))
+    if selector.sha256:
+        tests.append(value_in("sha256", tuple(h.casefold() for h in selector.sha256)))
+    if selector.table is not None:
+        tests.append(_listed_hash(setting.tables.get(selector.table, frozenset()), setting.lists.get(selector.table)))
+    if selector.resembles is not None:
+        tests += _resembles(setting.lists.get(selector.resembles))
     if selector.linked_from is not None or selector.linked_to is not None:
         tests.append(_linked(selector.linked_from, selector.linked_to))
     return tuple(tests)
+
+
+def _listed_hash(hashes: frozenset[str], table: Table | None) -> FieldTest:
+    """A hash of the table. Where none was collected, a driver of Microsoft's is in doubt only if the table knows its name."""
+    names = frozenset(name for name, _ in table.names) if isinstance(table, DriversTable) else frozenset()
+
+    def listed(record: Any) -> bool | None:
+        if record.sha256 is not None:
+            return record.sha256 in hashes
+        foreign = "microsoft" not in (record.company or "").casefold()
+        return None if foreign or any(name in names for name in driver_names(record)) else False
+
+    return "sha256", listed
+
+
+def _resembles(table: Table | None) -> list[FieldTest]:
+    """Name and version are those of a row, and no hash says more. A version that is not known is one that no row has."""
+    names = table.names if isinstance(table, DriversTable) else frozenset()
+
+    def listed(record: Any) -> bool:
+        version = (record.file_version or "").strip()
+        return record.sha256 is None and any((name, version) in names for name in driver_names(record))
+
+    return [("file_version", listed)]
 
 
 def _linked(start: str | None, end: str | None) -> FieldTest:
@@ -125,7 +163,19 @@ def _os_parts(selector: OsSelector) -> list[Callable[[HostFacts], Outcome]]:
     parts += [_one_of(field, frozenset(wanted)) for field in ("product_type", "architecture") if (wanted := getattr(selector, field))]
     if selector.role is not None:
         parts.append(_host_role(selector.role))
+    if selector.manufacturer is not None:
+        parts.append(_maker(selector.manufacturer))
     return parts
+
+
+def _maker(pattern: str) -> Callable[[HostFacts], Outcome]:
+    fits = compile_pattern(pattern)
+
+    def part(facts: HostFacts) -> Outcome:
+        value = facts.system.manufacturer if facts.system else None
+        return _system_value(facts, "manufacturer", value, value is not None and fits(value.casefold()))
+
+    return part
 
 
 def _system_value(facts: HostFacts, field: str, value: object, holds: bool) -> Outcome:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from datetime import date
 from typing import Any, NamedTuple
 
 from auditor.analysis.binding import Binding, Setting, Test
@@ -14,6 +15,7 @@ from auditor.model.selector import CompareSelector, ProductSelector
 from auditor.model.version import Version, VersionRange, parse_version
 
 _TOLD = ("version", "role", "edition", "parent", "group", "engine", "definitions", "active")
+_TOLD_BY = {"definitions_older_than_days": "definitions"}
 ProductTest = tuple[str, Callable[[Product], bool | None]]
 
 
@@ -36,7 +38,7 @@ class Matches(NamedTuple):
 
 def compile_product(selector: ProductSelector, setting: Setting) -> Test:
     """An installed product (or a remnant where asked for) that fits everything said."""
-    role, match = setting.role(selector.host), compile_matches(selector)
+    role, match = setting.role(selector.host), compile_matches(selector, setting)
 
     def test(binding: Binding) -> Outcome:
         matches = match(binding.hosts[role])
@@ -50,14 +52,14 @@ def compile_product(selector: ProductSelector, setting: Setting) -> Test:
 
 def told(product: Product, selector: ProductSelector) -> tuple[Any, ...]:
     """The product's evidence that bears on what the selector asks: presence, and each field it names."""
-    asked = {field for field in _TOLD if getattr(selector, field) is not None}
+    asked = {_TOLD_BY.get(field, field) for field in (*_TOLD, *_TOLD_BY) if getattr(selector, field) is not None}
     chosen = tuple(e for e in product.evidence if e.about in asked)
     presence = tuple(e for e in product.evidence if e.about in ("", "presence"))
     return (presence[:1] if chosen else presence) + chosen
 
 
-def compile_matches(selector: ProductSelector) -> Callable[[HostFacts], Matches]:
-    """The products of a host against a selector, with what is in doubt."""
+def compile_matches(selector: ProductSelector, setting: Setting | None = None) -> Callable[[HostFacts], Matches]:
+    """The products of a host against a selector, with what is in doubt. `setting` is needed where days are counted."""
     identity = _identity(selector)
     tests = tuple(_tests(selector))
     exact = selector.id if selector.id and "*" not in selector.id and "?" not in selector.id else None
@@ -69,7 +71,7 @@ def compile_matches(selector: ProductSelector) -> Callable[[HostFacts], Matches]
         for product in products:
             if not identity(facts, product.id):
                 continue
-            verdict, fields = _fits(tests, product)
+            verdict, fields = _fits((*tests, *_aged(selector, setting, facts)), product)
             if verdict:
                 sure.append(product)
             elif verdict is None:
@@ -112,6 +114,28 @@ def _tests(selector: ProductSelector) -> Iterable[ProductTest]:
             yield field, _range(field, VersionRange(span))
     if selector.active is not None:
         yield "active", lambda p: None if p.active is None else p.active is selector.active
+
+
+def _aged(selector: ProductSelector, setting: Setting | None, facts: HostFacts) -> tuple[ProductTest, ...]:
+    """The test for old definitions, as of the day on which a host is judged."""
+    days = selector.definitions_older_than_days
+    if days is None or setting is None:
+        return ()
+    today = day_number(setting.day(facts))
+
+    def test(product: Product) -> bool | None:
+        made = day_number(product.definitions)
+        return None if made is None or today is None else today - made > days
+
+    return (("definitions", test),)
+
+
+def day_number(text: str | None) -> int | None:
+    """Days since year 1 of a text that begins with `YYYY-MM-DD`; None where it does not."""
+    try:
+        return date.fromisoformat((text or "")[:10]).toordinal()
+    except ValueError:
+        return None
 
 
 def _optional_text(field: str, pattern: str) -> Callable[[Product], bool | None]:

@@ -11,16 +11,20 @@ from typing import Any
 
 from auditor.analysis.condition import SELECTORS
 from auditor.analysis.matching import seconds
+from auditor.matrix.check_lists import check_collision, check_exclusions, check_listed, check_table_name
 from auditor.matrix.strict_yaml import Keys
 from auditor.model.pattern import compile_pattern, is_glob
 from auditor.model.selector import (
+    CollisionSelector,
     CompareSelector,
     Condition,
     CountSelector,
     DriverSelector,
     EdgeSelector,
+    ExclusionsSelector,
     FileSelector,
     FilterSelector,
+    ListedSelector,
     OsSelector,
     ProductSelector,
     ProgramSelector,
@@ -30,6 +34,7 @@ from auditor.model.selector import (
     UpdateSelector,
 )
 from auditor.model.signature import Signature
+from auditor.model.table import AltitudesTable, DriversTable, Table
 from auditor.model.version import VersionRange
 
 Fault = tuple[Keys, str]
@@ -41,10 +46,13 @@ _KB = re.compile(r"KB\d{6,8}")
 class Known:
     """Names that conditions may use."""
 
-    def __init__(self, roles: Sequence[str], signatures: Mapping[str, Signature], tables: Iterable[str]) -> None:
+    def __init__(
+        self, roles: Sequence[str], signatures: Mapping[str, Signature], tables: Iterable[str], lists: Mapping[str, Table] | None = None
+    ) -> None:
         self.roles = tuple(roles)
         self.signatures = signatures
         self.tables = frozenset(tables)
+        self.lists = lists or {}
 
 
 def check_condition(condition: Condition, known: Known, keys: Keys = ()) -> Iterator[Fault]:
@@ -124,6 +132,8 @@ def _product(selector: ProductSelector, known: Known) -> Iterator[Fault]:
         yield ("role",), f"no such product has the role {selector.role!r}: expected one of {', '.join(roles) or 'none'}"
     for field in ("version", "engine"):
         yield from _range(getattr(selector, field), field)
+    if (selector.definitions_older_than_days or 0) < 0:
+        yield ("definitions_older_than_days",), "expected a number of days"
     if selector.version is not None and selector.version.partition("/")[0].removeprefix("vers:") not in {s.scheme for s in signatures}:
         yield ("version",), f"the versions of {signatures[0].id} follow the scheme {signatures[0].scheme}"
     if selector.active is not None and not any(s.active for s in signatures):
@@ -133,6 +143,8 @@ def _product(selector: ProductSelector, known: Known) -> Iterator[Fault]:
 def _driver(selector: DriverSelector, known: Known) -> Iterator[Fault]:
     yield from _range(selector.version, "version")
     yield from _times(selector, "linked_from", "linked_to")
+    if selector.resembles is not None:
+        yield from check_table_name(selector.resembles, ("resembles",), known.lists, DriversTable, "drivers")
     if selector.table is not None and selector.table not in known.tables:
         yield ("table",), f"unknown table {selector.table!r}: expected one of {', '.join(sorted(known.tables)) or 'none'}"
     for number, text in enumerate(selector.sha256):
@@ -167,11 +179,20 @@ def _filter(selector: FilterSelector, known: Known) -> Iterator[Fault]:
                 yield (field,), f"expected an altitude such as 320000, got {text!r}"
 
 
+def _allocation(selector: FilterSelector, known: Known) -> Iterator[Fault]:
+    yield from _filter(selector, known)
+    if (selector.altitudes is None) != (selector.allocated is None):
+        yield ("altitudes",), "altitudes and allocated belong together"
+    elif selector.altitudes is not None:
+        yield from check_table_name(selector.altitudes, ("altitudes",), known.lists, AltitudesTable, "altitudes")
+
+
 def _os(selector: OsSelector, known: Known) -> Iterator[Fault]:
     del known
     yield from _range(selector.build, "build")
     yield from _range(selector.service_pack, "service_pack")
-    if not any((selector.generation, selector.build, selector.service_pack, selector.product_type, selector.architecture, selector.role)):
+    asked = (selector.generation, selector.build, selector.service_pack, selector.product_type, selector.architecture)
+    if not any((*asked, selector.role, selector.manufacturer)):
         yield (), "says nothing of the operating system"
 
 
@@ -275,7 +296,7 @@ _CHECKS: Mapping[type, Callable[[Any, Known], Iterator[Fault]]] = MappingProxyTy
     {
         ProductSelector: _product,
         DriverSelector: _driver,
-        FilterSelector: _filter,
+        FilterSelector: _allocation,
         FileSelector: _file,
         OsSelector: _os,
         EdgeSelector: _edge,
@@ -286,5 +307,8 @@ _CHECKS: Mapping[type, Callable[[Any, Known], Iterator[Fault]]] = MappingProxyTy
         TaskSelector: _task,
         UpdateSelector: _update,
         ProgramSelector: _program,
+        ListedSelector: lambda selector, known: check_listed(selector, known.lists),
+        ExclusionsSelector: lambda selector, known: check_exclusions(selector, known.signatures, known.lists),
+        CollisionSelector: lambda selector, _: check_collision(selector),
     }
 )

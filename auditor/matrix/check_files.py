@@ -17,7 +17,7 @@ _ID = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 _ROLE = re.compile(r"[a-z][a-z_]{0,30}")
 _PRODUCT_ROLES = ("server", "managed_client", "unmanaged_client", "manager", "client")
 _ADDRESS = re.compile(r"https?://[^\s/]+(/\S*)?")
-_NOT_IN_SIGNATURES = ("product", "edge", "ties", "compare")
+_NOT_IN_SIGNATURES = ("product", "edge", "ties", "compare", "listed", "exclusions", "collision")
 _VALUES = ("version", "engine", "definitions", "parent", "group")
 
 
@@ -139,7 +139,7 @@ def _role_sign(sign: RoleSign, known: Known, field: str, *, last: bool) -> Itera
 
 def _host_condition(condition: Condition, known: Known, keys: tuple[str, ...]) -> Iterator[Fault]:
     """Conditions in signatures speak of the records of one host: products are not known yet when they are decided."""
-    faults = list(check_condition(condition, Known(("host",), known.signatures, known.tables), keys))
+    faults = list(check_condition(condition, Known(("host",), known.signatures, known.tables, known.lists), keys))
     yield from faults
     if not faults:
         names = {name for name, _ in selectors_of(condition)}

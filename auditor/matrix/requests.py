@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from auditor.analysis.condition import selectors_of
+from auditor.analysis.selectors_exclusions import AUTOMATIC_OFF
 from auditor.model.pattern import is_glob
 from auditor.model.rule import Rule
-from auditor.model.selector import Condition, EventSelector, FileSelector, SettingSelector
+from auditor.model.selector import Condition, EventSelector, ExclusionsSelector, FileSelector, SettingSelector
 from auditor.model.signature import Signature, ValueSource
+from auditor.model.table import ExclusionsTable, Table
 
 
-def requested_keys(signatures: Sequence[Signature], rules: Sequence[Rule] = ()) -> tuple[tuple[str, ...], tuple[str, ...]]:
+def requested_keys(
+    signatures: Sequence[Signature], rules: Sequence[Rule] = (), lists: Mapping[str, Table] | None = None
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Registry keys below HKLM and file paths for the security section, sorted and each once."""
     keys: dict[str, str] = {}
     files: dict[str, str] = {}
@@ -26,7 +30,20 @@ def requested_keys(signatures: Sequence[Signature], rules: Sequence[Rule] = ()) 
     keys |= {setting.key.casefold(): setting.key for setting in settings}
     wanted = (s for condition in _conditions(signatures, rules) for _, s in selectors_of(condition) if isinstance(s, FileSelector))
     files |= {file.path.casefold(): file.path for file in wanted}
+    keys |= _exclusion_keys(rules, lists or {})
     return tuple(keys[name] for name in sorted(keys)), tuple(files[name] for name in sorted(files))
+
+
+def _exclusion_keys(rules: Sequence[Rule], lists: Mapping[str, Table]) -> dict[str, str]:
+    """Keys in which products keep their exclusions, for what rules name; and where Defender's own are switched off."""
+    found: dict[str, str] = {}
+    asked = [s for condition in _conditions((), rules) for _, s in selectors_of(condition) if isinstance(s, ExclusionsSelector)]
+    for selector in asked:
+        table = lists.get(selector.table)
+        places = table.places if isinstance(table, ExclusionsTable) else ()
+        found |= {place.key.casefold(): place.key for place in places if place.product == selector.product}
+        found |= {key.casefold(): key for key, _ in AUTOMATIC_OFF}
+    return found
 
 
 def requested_logs(signatures: Sequence[Signature]) -> tuple[str, ...]:

@@ -17,6 +17,8 @@ from auditor.model.baseline import Baseline
 from auditor.model.places import shipped
 from auditor.model.rule import Rule
 from auditor.model.signature import Signature
+from auditor.model.support import SupportFile
+from auditor.model.table import WrittenTable
 
 
 def schemas() -> dict[str, str]:
@@ -26,6 +28,8 @@ def schemas() -> dict[str, str]:
         "signature": Signature,
         "rule-cases": tuple[RuleCase, ...],
         "product-cases": tuple[ProductCase, ...],
+        "supports": SupportFile,
+        "table": WrittenTable,
         "baseline": Baseline,
         "drift-sections": SectionsFile,
         "drift-volatile": VolatileFile,

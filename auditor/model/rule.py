@@ -10,6 +10,8 @@ import msgspec
 from auditor.model.grade import CONFIDENCES, SEVERITIES, Confidence, Severity
 from auditor.model.selector import Condition
 from auditor.model.signature import Signature
+from auditor.model.support import SupportFile
+from auditor.model.table import Table
 
 __all__ = ["CONFIDENCES", "SEVERITIES", "Condition", "Confidence", "Matrix", "Rule", "Severity", "Signature"]
 
@@ -49,6 +51,10 @@ class Matrix(msgspec.Struct, frozen=True, kw_only=True):
     rules: tuple[Rule, ...]
     signatures: tuple[Signature, ...]
     tables: dict[str, frozenset[str]] = {}
-    """Data tables by id: sets of lower-case keys such as SHA-256 hashes."""
+    """Tables of drivers by id: sets of lower-case keys such as SHA-256 hashes."""
+    lists: dict[str, Table] = {}
+    """All data tables by id, with where they come from."""
+    supports: tuple[SupportFile, ...] = ()
+    """What is supported where and beside what, by product."""
     digest: str
     """SHA-256 over all files, so that a report says which knowledge it rests on."""

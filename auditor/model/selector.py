@@ -42,6 +42,8 @@ class ProductSelector(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     """Range over the engine's version."""
     definitions: str | None = None
     """Glob over the date or version of its definitions."""
+    definitions_older_than_days: int | None = None
+    """Days before the day of the evaluation; definitions that state no date are not known."""
     active: bool | None = None
     """Whether its real-time protection runs."""
     remnant: bool | None = None
@@ -67,7 +69,9 @@ class DriverSelector(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     sha256: tuple[str, ...] = ()
     """Hashes, one of which its file has."""
     table: str | None = None
-    """Id of a table under `drivers/`, one of whose hashes its file has."""
+    """Id of a table of drivers, one of whose hashes its file has."""
+    resembles: str | None = None
+    """Id of a table of drivers that lists its name and version; holds only where the hash of its file was not collected."""
     company: str | None = None
     signer: str | None = None
     signature: Literal["valid", "unsigned", "invalid"] | None = None
@@ -93,6 +97,10 @@ class FilterSelector(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     """Companies, as the filter's driver file states them, that are left out."""
     loaded: bool | None = None
     """Whether the filter's driver runs."""
+    altitudes: str | None = None
+    """Id of a table of altitudes, which `allocated` refers to."""
+    allocated: Literal["to_nobody", "to_another"] | None = None
+    """By that table: neither the altitude nor the whole number below it is given out; or it is, and this driver is nowhere in the table."""
 
 
 class OsSelector(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -109,6 +117,8 @@ class OsSelector(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     architecture: tuple[Literal["x86", "x64", "arm64", "ia64"], ...] = ()
     role: str | None = None
     """A role word of the system section, or an inventory group of the host."""
+    manufacturer: str | None = None
+    """Maker of the machine, for example `VMware*`."""
 
 
 class UpdateSelector(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -220,6 +230,45 @@ class EventSelector(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     """Only the last days before the collection; the log must reach back as far for absence to be knowledge."""
 
 
+class ListedSelector(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A row of a table of products that fits the host on the day of the evaluation."""
+
+    host: str | None = None
+    table: str
+    """Id of a table of products, or `unsupported`: what the statements under `supports/` call unsupported."""
+
+
+class ExclusionsSelector(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What a scanner of a host leaves alone; exactly one of `lacks` and `has`."""
+
+    host: str | None = None
+    product: str
+    """Signature id of the scanner."""
+    table: str
+    """Id of a table of exclusions: what is to be left alone, and where products keep it."""
+    lacks: str | None = None
+    """A role of the table: at least one of its rows is not excluded, neither by hand nor by the product itself."""
+    has: tuple[str, ...] = ()
+    """Globs over `path ...`, `process ...` or `extension ...`, one of which is excluded."""
+
+
+class JobPart(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A kind of scheduled work."""
+
+    commands: tuple[str, ...] = ()
+    """Globs over command and arguments of enabled tasks, one of which fits."""
+    copies: bool = False
+    """Copies between this host and others, out of it or into it, whoever runs them."""
+
+
+class CollisionSelector(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Two kinds of scheduled work of one host that start in the same local hour; one task is never both."""
+
+    host: str | None = None
+    one: JobPart
+    other: JobPart
+
+
 class EdgeSelector(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A tie between two roles of the rule."""
 
@@ -303,3 +352,6 @@ class Condition(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     ties: TiesSelector | None = None
     compare: CompareSelector | None = None
     count: CountSelector | None = None
+    listed: ListedSelector | None = None
+    exclusions: ExclusionsSelector | None = None
+    collision: CollisionSelector | None = None

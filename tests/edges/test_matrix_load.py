@@ -208,7 +208,9 @@ def test_rules_of_one_folder_may_name_products_of_another(tmp_path: Path) -> Non
 
 
 def test_folders_and_files_that_are_none(tmp_path: Path) -> None:
-    assert problems(tmp_path / "nowhere") == [f"{tmp_path}/nowhere: no such folder: expected one with products/, rules/ or drivers/"]
+    assert problems(tmp_path / "nowhere") == [
+        f"{tmp_path}/nowhere: no such folder: expected one with products/, rules/, supports/, tables/ or drivers/"
+    ]
     root = folder(tmp_path / "one", x__a_rule=rule())
     (root / "rules/x/notes.yaml").write_text("x: 1")
     (root / "rules/x/latin.yml").write_bytes(b"id: \xff\n")
@@ -223,7 +225,7 @@ def test_a_table_is_a_set_of_hashes(tmp_path: Path) -> None:
     (root / "drivers/bad-drivers.tsv").write_text(f"filename\tsha256\nx.sys\t{'A' * 64}\ny.sys\t\n")
     assert load_matrix([root]).tables == {"bad-drivers": frozenset({"a" * 64})}
     (root / "drivers/bad-drivers.tsv").write_text("filename\n")
-    assert problems(root) == ["drivers/bad-drivers.tsv:1:1: expected a column sha256"]
+    assert problems(root) == ["drivers/bad-drivers.tsv:1:1: bad-drivers: expected a column sha256"]
 
 
 CASES = """- name: it is there

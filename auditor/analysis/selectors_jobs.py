@@ -1,0 +1,80 @@
+"""The selector of scheduled work that collides: two kinds of jobs of a host that start in the same local hour."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from auditor.analysis.binding import Binding, Setting, Test
+from auditor.analysis.facts import HostFacts
+from auditor.analysis.matching import undecided
+from auditor.analysis.outcome import Outcome
+from auditor.analysis.selectors_task import command_line
+from auditor.model.finding import Edge, Evidence
+from auditor.model.pattern import compile_pattern
+from auditor.model.selector import CollisionSelector, JobPart
+from auditor.probes.tasks.decode import start_hours
+
+
+class _Job(NamedTuple):
+    """Work with its local start hours; None where they are not known."""
+
+    key: str
+    hours: frozenset[int] | None
+    evidence: tuple[Evidence, ...]
+    edge: Edge | None
+
+
+def compile_collision(selector: CollisionSelector, setting: Setting) -> Test:
+    """Whether a job of the one kind and another of the other kind share a start hour."""
+    role = setting.role(selector.host)
+
+    def test(binding: Binding) -> Outcome:
+        facts = binding.hosts[role]
+        ones, others = (list(_jobs(binding, facts, part)) for part in (selector.one, selector.other))
+        pairs = [(one, other) for one in ones for other in others if one.key != other.key]
+        met = [pair for pair in pairs if pair[0].hours and pair[1].hours and pair[0].hours & pair[1].hours]
+        if met:
+            jobs = list(dict.fromkeys(job for pair in met for job in pair))
+            edges = tuple(job.edge for job in jobs if job.edge)
+            return Outcome(True, tuple(dict.fromkeys(e for job in jobs for e in job.evidence)), edges=edges)
+        silent = dict.fromkeys(job.key for pair in pairs for job in pair if job.hours is None)
+        doubts = [f"{facts.name}: tasks: {key}: its hours are not known" for key in silent]
+        doubts += _unseen(binding, facts, selector)
+        return undecided(facts, "tasks", doubts)
+
+    return test
+
+
+def _jobs(binding: Binding, facts: HostFacts, part: JobPart) -> Iterator[_Job]:
+    yield from _tasks(facts, part)
+    if part.copies and binding.ties is not None:
+        for direction in ("out", "in"):
+            for edges in binding.ties.neighbours(facts.name, direction, "copies-to", None).values():
+                yield from (_copy(edge) for edge in edges)
+
+
+def _copy(edge: Edge) -> _Job:
+    key = edge.evidence[0].record if edge.evidence else edge.detail
+    return _Job(key, None if edge.hours is None else frozenset(edge.hours), edge.evidence, edge)
+
+
+def _tasks(facts: HostFacts, part: JobPart) -> Iterator[_Job]:
+    patterns = [compile_pattern(text) for text in part.commands]
+    for task in facts.tasks if patterns else ():
+        lines = [command_line(action) for action in task.actions or ()]
+        chosen = [line for line in lines if any(fits(line.casefold()) for fits in patterns)]
+        if not chosen or task.enabled is False:
+            continue
+        name = task.path or task.name or ""
+        hours = start_hours(task, facts.snapshot.clock.utc_offset_minutes)
+        told = (facts.evidence("tasks", name, "actions", chosen), facts.evidence("tasks", name, "triggers", hours))
+        yield _Job(name, None if hours is None else frozenset(hours), told, None)
+
+
+def _unseen(binding: Binding, facts: HostFacts, selector: CollisionSelector) -> Iterator[str]:
+    """What else may hold such a job: tasks that can't be read. Copies that were not seen say so only where the other kind was seen."""
+    yield from (f"{facts.name}: tasks: {fault.place}: {fault.message}" for fault in facts.unread_tasks)
+    for part, partner in ((selector.one, selector.other), (selector.other, selector.one)):
+        if part.copies and binding.ties is not None and any(True for _ in _jobs(binding, facts, partner)):
+            yield from binding.ties.doubt_of_all(facts.name, "out", "copies-to", None)
