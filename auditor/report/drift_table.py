@@ -126,7 +126,7 @@ def fleet_history_table(history: FleetHistory, width: int = DEFAULT_WIDTH) -> st
         for point in history.runs
     ]
     severities = [name.capitalize() for name in (history.runs[-1].findings if history.runs else ())]
-    parts = ["RUNS\n" + grid(("Run", "Started", "Hosts seen", *severities, "Undetermined"), runs, width=width)]
+    parts = ["RUNS\n" + grid(("Run", "Hosts seen", *severities, "Undetermined"), runs, width=width)]
     if history.rules:
         rows = [[rule.severity.upper(), safe_text(rule.rule), safe_text(rule.title), counts_words(rule.counts)] for rule in history.rules]
         parts.append("RULES, findings in each run\n" + grid(("Severity", "Rule", "Title", "Findings"), rows, width=width))

@@ -92,7 +92,7 @@ def test_a_difference_is_told_against_all_baselines(store: str, capsys: pytest.C
     assert (rows[1]["agree"], rows[1]["of"], rows[1]["against"]) == (3, 4, "web_x")
     code, out, _ = output(capsys, "diff", "ODD", "--store", store)
     assert code == 2
-    assert "3 of 4" in out
+    assert "peers in web_x" in " ".join(out.split())
     assert "no baseline says what its roles should look like" in out
 
 
