@@ -19,13 +19,13 @@ import msgspec
 from auditor.analysis.condition import SELECTORS
 from auditor.analysis.evaluate import Evaluation, bind
 from auditor.analysis.fleet import Fleet
-from auditor.analysis.precheck.state import NOT_KNOWN
+from auditor.analysis.precheck.state import MAY_COME, NOT_KNOWN
 from auditor.analysis.ruleset import CompiledRule, RuleSet
 from auditor.model.finding import Evidence, Finding
-from auditor.model.selector import TiesSelector
+from auditor.model.selector import DriverSelector, TiesSelector
 from auditor.model.whatif import Delta
 
-HASH_NOT_KNOWN = f": sha256: {NOT_KNOWN}"
+_FILE_NOT_KNOWN = (f": sha256: {NOT_KNOWN}", f": {MAY_COME}")
 
 
 class Side(NamedTuple):
@@ -88,20 +88,23 @@ def bears(before: Fleet, after: Fleet, compiled: CompiledRule, finding: Finding)
 def _differs(before: Fleet, after: Fleet, compiled: CompiledRule, name: str, selector: object, hosts: list[str]) -> bool:
     test = SELECTORS[name](selector, compiled.setting)
     old, new = (test(bind(fleet, compiled.rule, hosts)) for fleet in (before, after))
-    if (old.value, old.evidence, old.edges) != (new.value, new.evidence, new.edges) or set(old.missing) != set(
-        _without_hashes(new.missing)
-    ):
+    if (old.value, old.evidence, old.edges) != (new.value, new.evidence, new.edges):
+        return True
+    if set(old.missing) != set(_without_files(compiled, new.missing)):
         return True
     return isinstance(selector, TiesSelector) and _ties_differ(before, after, compiled, selector, hosts)
 
 
-def _without_hashes(missing: Iterable[str]) -> list[str]:
-    return [reason for reason in missing if not reason.endswith(HASH_NOT_KNOWN)]
+def _without_files(compiled: CompiledRule, missing: Iterable[str]) -> list[str]:
+    """What is missing beside the files of drivers that come, for rules that hold them against a list of hashes."""
+    if not any(isinstance(s, DriverSelector) and (s.sha256 or s.table) for _, s in compiled.selectors()):
+        return list(missing)
+    return [reason for reason in missing if not reason.endswith(_FILE_NOT_KNOWN)]
 
 
-def waits_for_files(finding: Finding) -> bool:
+def waits_for_files(rules: RuleSet, finding: Finding) -> bool:
     """Whether a rule is undecided for nothing but the hashes of drivers that the change brings: their files would tell."""
-    return bool(finding.missing) and not _without_hashes(finding.missing)
+    return bool(finding.missing) and not _without_files(rules.by_id[finding.rule], finding.missing)
 
 
 def _ties_differ(before: Fleet, after: Fleet, compiled: CompiledRule, selector: TiesSelector, hosts: list[str]) -> bool:

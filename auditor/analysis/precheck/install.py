@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 
 from auditor.analysis.condition import selectors_of
 from auditor.analysis.precheck.parts import Package, package_of
-from auditor.analysis.precheck.state import State
+from auditor.analysis.precheck.state import MAY_COME, State
 from auditor.model.finding import Evidence, Product, ProductRole
 from auditor.model.host import DriverRecord, FilterRecord, ProgramRecord, SecurityRecord, ServiceRecord, SystemRecord
 from auditor.model.pattern import is_glob
@@ -21,7 +21,6 @@ from auditor.model.signature import BroughtDriver, Signature
 from auditor.model.whatif import CHANGE_SECTION, Change
 
 _CLIENTS = ("managed_client", "client")
-_MAY_COME = "it may come with the installation"
 
 
 def install(state: State, change: Change, signature: Signature) -> State:
@@ -60,7 +59,7 @@ def _services(state: State, change: Change, signature: Signature, package: Packa
         state = state.with_gaps("services", (s.name for s in part.services or () if s.name.casefold() not in named), settle)
     if package.services_known:
         return state
-    return state.with_gaps("services", _others(signature.services, named, state.section("services").records), _MAY_COME)
+    return state.with_gaps("services", _others(signature.services, named, state.section("services").records), MAY_COME)
 
 
 def _drivers(state: State, change: Change, signature: Signature, package: Package) -> State:
@@ -74,8 +73,8 @@ def _drivers(state: State, change: Change, signature: Signature, package: Packag
         names = [driver.name for driver in part.drivers or () if driver.name.casefold() not in named]
         state = state.with_gaps("drivers", names, settle).with_gaps("filters", names, settle)
     others = _others(signature.drivers, named, state.section("drivers").records)
-    state = state.with_gaps("drivers", others, _MAY_COME)
-    return state if package.drivers_known else state.with_gaps("filters", others, _MAY_COME)
+    state = state.with_gaps("drivers", others, MAY_COME)
+    return state if package.drivers_known else state.with_gaps("filters", others, MAY_COME)
 
 
 def _others(names: Iterable[str], named: set[str], there: Iterable[ServiceRecord | DriverRecord]) -> list[str]:

@@ -52,10 +52,21 @@ def _detail(edge: Edge) -> str:
     if edge.kind == "member-of":
         return edge.target.rpartition(":")[2]
     if edge.kind == "copies-to":
-        hours = ", ".join(f"{hour:02d}h" for hour in edge.hours or ())
+        hours = _hours(edge.hours or ())
         marks = [f"share {edge.share}" if edge.share else "", "deletes" if edge.destructive else "", hours]
         return " ".join(mark for mark in marks if mark)
     return edge.product or edge.detail
+
+
+def _hours(hours: Iterable[int]) -> str:
+    """Hours of the day, runs of them as a range: `07h-20h`."""
+    runs: list[list[int]] = []
+    for hour in sorted(set(hours)):
+        if runs and hour == runs[-1][-1] + 1:
+            runs[-1].append(hour)
+        else:
+            runs.append([hour])
+    return ", ".join(f"{run[0]:02d}h" if len(run) == 1 else f"{run[0]:02d}h-{run[-1]:02d}h" for run in runs)
 
 
 def _outside(fleet: Fleet, host: str) -> Iterator[Dependent]:

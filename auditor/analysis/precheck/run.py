@@ -138,7 +138,7 @@ def _answer(
 ) -> HostAnswer:
     undecided = {finding.rule for finding in after.evaluation.undetermined if facts.name in _hosts(finding)}
     collected = facts.snapshot.collected_at
-    files = tuple(delta for delta in found.open if waits_for_files(delta.finding))
+    files = tuple(delta for delta in found.open if waits_for_files(rules, delta.finding))
     open_ = tuple(delta for delta in _serious(found.open) if delta not in files)
     needs = [*needs, *([_look_at_files(files)] if files else [])]
     return HostAnswer(

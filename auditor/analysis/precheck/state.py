@@ -18,6 +18,7 @@ from auditor.analysis.facts import HostFacts
 from auditor.model.finding import Evidence, Product
 from auditor.model.host import Gap, Section, Snapshot
 
+MAY_COME = "it may come with the installation"
 NOT_KNOWN = "it comes with the change, and is not known before"
 
 
