@@ -51,6 +51,7 @@ class _HostReader:
         self.walker = new_walker({key: self.scripts[path] for key, path in self.keys.items()})
         self.names = own_names(snapshot)
         self.env = _environment(snapshot)
+        self.volumes = _volumes(snapshot)
         self.tasks = scheduled_tasks(snapshot)
 
     def read(self) -> list[CopyJob]:
@@ -75,7 +76,7 @@ class _HostReader:
 
     def _state(self) -> State:
         state = State(self.env, self.names)
-        state.links = self.links
+        state.links, state.volumes = self.links, self.volumes
         return state
 
     def _task(self, task: ScheduledTask) -> list[CopyJob]:
@@ -165,6 +166,13 @@ def own_names(snapshot: Snapshot) -> frozenset[str]:
             names.update(f"{n}.{record.domain}".casefold() for n in plain)
         names.update(a.casefold() for adapter in record.adapters for a in adapter.addresses)
     return frozenset(names)
+
+
+def _volumes(snapshot: Snapshot) -> frozenset[str] | None:
+    """The machine's own drive letters, where all volumes were seen: any other letter is one that somebody mapped."""
+    section = snapshot.sections.memory
+    letters = frozenset(r.name.casefold()[:2] for r in section.records if r.kind == "volume" and r.drive_type != "network")
+    return letters if section.seen and letters else None
 
 
 def _environment(snapshot: Snapshot) -> dict[str, tuple[str, ...]]:

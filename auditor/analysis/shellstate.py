@@ -16,6 +16,7 @@ class State:
 
     __slots__ = (
         "arguments", "cwd", "delayed", "drives", "env", "files", "links", "own_names", "remote_host", "script", "stack", "variables",
+        "volumes",
     )  # fmt: skip
 
     def __init__(self, env: Mapping[str, tuple[str, ...]] | None = None, own_names: Collection[str] = ()) -> None:
@@ -40,6 +41,8 @@ class State:
         self.remote_host: str | None = None
         """Host on which the command runs, where it is another one."""
         self.own_names = own_names
+        self.volumes: frozenset[str] | None = None
+        """Lower-case drive letters (`d:`) that are volumes of the machine; None where they are not known."""
 
     def copy(self) -> State:
         """An independent state with the same contents."""
@@ -47,7 +50,7 @@ class State:
         twin.variables, twin.drives, twin.links = dict(self.variables), dict(self.drives), self.links
         twin.cwd, twin.stack, twin.arguments = self.cwd, list(self.stack), self.arguments
         twin.script, twin.remote_host = self.script, self.remote_host
-        twin.files, twin.delayed = dict(self.files), self.delayed
+        twin.files, twin.delayed, twin.volumes = dict(self.files), self.delayed, self.volumes
         return twin
 
     def merge(self, other: State) -> None:
@@ -83,6 +86,8 @@ class State:
             if is_unknown(self.remote_host):
                 return unresolved(path, "it runs on a host whose name is not known")
             return remote(self.remote_host, None, place.end.path, self.own_names)
+        if self.volumes is not None and (drive := _DRIVE.match(path)) and drive.group(1).casefold() not in self.volumes:
+            return unresolved(path, f"{drive.group(1)} is no volume of the machine: what a user mapped to it is not known")
         return place
 
     def absolute(self, text: str) -> str:

@@ -6,6 +6,7 @@ from auditor.analysis.copyjobs import copy_jobs, own_names
 from auditor.model.host import (
     Adapter,
     JobRecord,
+    MemoryRecord,
     NetworkRecord,
     ScriptRecord,
     Section,
@@ -28,11 +29,14 @@ def task(
     return TaskRecord(path=path, source_format="xml", text=text)
 
 
-def snapshot(*tasks: TaskRecord, scripts: tuple[ScriptRecord, ...] = (), jobs: tuple[JobRecord, ...] = ()) -> Snapshot:
+def snapshot(
+    *tasks: TaskRecord, scripts: tuple[ScriptRecord, ...] = (), jobs: tuple[JobRecord, ...] = (), volumes: tuple[str, ...] = ()
+) -> Snapshot:
     network = NetworkRecord(computer_name="SRVX", host_name="srvx", domain="corp.example", adapters=(Adapter(addresses=("10.0.0.9",)),))
     sections = Sections(
         system=Section(status="ok", records=(SystemRecord(windows_directory="D:\\WINNT"),)),
         network=Section(status="ok", records=(network,)),
+        memory=Section(status="ok", records=tuple(MemoryRecord(kind="volume", name=v, drive_type="fixed") for v in volumes)),
         tasks=Section(status="ok", records=tasks),
         scripts=Section(status="ok", records=scripts),
         jobs=Section(status="ok", records=jobs),
@@ -148,3 +152,11 @@ def test_a_listed_program_whose_path_has_blanks() -> None:
     script = ScriptRecord(path=r"C:\two words\go it.cmd", text="copy a \\\\%1\\c")
     (job,) = copy_jobs(snapshot(TaskRecord(path="\\T", source_format="schtasks", text=text), scripts=(script,)))
     assert (job.destination.host, len(job.steps)) == ("SRVB", 2)
+
+
+def test_a_letter_that_is_no_volume_was_mapped_by_somebody() -> None:
+    tasks = (task("\\T", "xcopy", r"D:\a Q:\b"), task("\\M", "cmd", r"/c net use Q: \\SRVB\c &amp; xcopy D:\a Q:\b"))
+    first, second = copy_jobs(snapshot(*tasks, volumes=("C:", "D:")))
+    assert (first.source.kind, first.destination.kind, second.destination.host) == ("local", "unresolved", "SRVB")
+    assert "Q:" in first.reason
+    assert [j.destination.kind for j in copy_jobs(snapshot(tasks[0]))] == ["local"]
