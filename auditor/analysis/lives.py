@@ -111,7 +111,7 @@ def _overtaken(life: FindingLife, view: RunView) -> bool:
     if view.at >= life.checked_at:
         return False
     try:
-        return datetime.fromisoformat(life.checked_at) - datetime.fromisoformat(view.at) < LONGEST_RUN
+        return datetime.fromisoformat(life.checked_at) - datetime.fromisoformat(view.at) <= LONGEST_RUN
     except (ValueError, TypeError):
         return True
 
