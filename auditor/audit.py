@@ -8,6 +8,8 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from auditor import __version__
@@ -63,9 +65,14 @@ def collect_into_store(
     allow_unverified: bool = False,
     allow_credssp: bool = False,
     use_proxy: bool = False,
+    record: Path | None = None,
 ) -> None:
-    """Asks every target and commits each host's result when it is there. Raises StoreError; a host's failure is its result."""
+    """Asks every target and commits each host's result when it is there. Raises StoreError; a host's failure is its result.
+
+    `record` is a folder that gets each exchange without secrets.
+    """
     from auditor.collect.fleet import collect_fleet
+    from auditor.collect.recording import write_recording
     from auditor.inventory import resolve_credentials
 
     targets = {target.name: target for target in inventory.targets}
@@ -92,6 +99,7 @@ def collect_into_store(
         allow_credssp=allow_credssp,
         use_proxy=use_proxy,
         stop=stop,
+        record=partial(write_recording, record) if record else None,
     )
     if failed:
         raise failed[0]

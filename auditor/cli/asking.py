@@ -39,6 +39,7 @@ class Asking(msgspec.Struct, frozen=True, kw_only=True):
     use_proxy: bool
     trust_inventory: bool
     vault_password_file: tuple[Path, ...]
+    record: Path | None = None
 
 
 class Asked(msgspec.Struct, frozen=True, kw_only=True):
@@ -86,9 +87,9 @@ def asked(kind: RunKind, every: Everywhere, asking: Asking) -> Iterator[Asked]:
     from auditor.inventory import load_inventory
     from auditor.store import open_store
 
-    _require_source(every, asking)
+    require_source(every, asking)
     matrix = load(every)
-    with _sources(every, asking) as (sources, where):
+    with sources_of(every, asking) as (sources, where):
         vault = asking.vault_password_file
         inventory = load_inventory(sources, limit=every.limit, trust=asking.trust_inventory, vault_password_files=vault)
         with open_store(where) as store:
@@ -99,7 +100,7 @@ def asked(kind: RunKind, every: Everywhere, asking: Asking) -> Iterator[Asked]:
             yield Asked(store=store, run=run, started=started, inventory=inventory, matrix=matrix, interrupted=stop.is_set())
 
 
-def _require_source(every: Everywhere, asking: Asking) -> None:
+def require_source(every: Everywhere, asking: Asking) -> None:
     """Refuses a command line that names no hosts, before anything is read."""
     if asking.lab is not None and every.inventory:
         raise UsageError("--lab brings its own inventory", next_step="Leave out either --lab or -i.")
@@ -130,11 +131,12 @@ def _collect(store: Store, run: str, inventory: Inventory, matrix: Matrix, askin
             allow_unverified=asking.allow_unverified_tls,
             allow_credssp=asking.allow_credssp,
             use_proxy=asking.use_proxy,
+            record=asking.record,
         )
 
 
 @contextlib.contextmanager
-def _sources(every: Everywhere, asking: Asking) -> Iterator[tuple[Sequence[Path], str | Path]]:
+def sources_of(every: Everywhere, asking: Asking) -> Iterator[tuple[Sequence[Path], str | Path]]:
     """The inventory to use and the store: given ones, or those of a lab that is started for this run.
 
     Simulated hosts go into a store of their own unless one is named: they would be taken for hosts of the real fleet.

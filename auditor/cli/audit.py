@@ -5,8 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import click
+
 from auditor.cli.asking import Asking, asked, asking_flags
-from auditor.cli.flags import Everywhere, verb
+from auditor.cli.flags import Everywhere, flag, verb
 from auditor.cli.inventory import inventory_flags
 from auditor.cli.outcome import coverage_and_findings, fail_on_flag
 from auditor.cli.program import INTERRUPTED
@@ -41,7 +43,11 @@ def audit(every: Everywhere, fail_on: str, **asking: Any) -> int:
     return INTERRUPTED if done.interrupted else coverage_and_findings(report, fail_on)
 
 
-@verb("collect", *asking_flags())
+@verb(
+    "collect",
+    *asking_flags(),
+    flag("--record", type=click.Path(path_type=Path, file_okay=False), metavar="DIR", help="Also keep each exchange, without secrets."),
+)
 def collect(every: Everywhere, **asking: Any) -> int:
     """Ask the hosts of the inventory and keep what they say in the store. Evaluates nothing; `auditor check` does."""
     from auditor.audit import results_in_order

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import click
+import msgspec
 
 from auditor.cli.flags import Everywhere, flag, verb
 from auditor.cli.say import Outputs
@@ -17,7 +18,12 @@ from auditor.cli.say import Outputs
 def probe(every: Everywhere, section: tuple[str, ...], command_line: bool, digest: bool) -> int:
     """Print the probe's script as it is sent to a host, for review or for running by hand. It only reads.
 
-    The first line holds the parameters as data; what follows is the same for every host.
+    The first line holds the parameters as data; what follows is the same for every host. To run it by hand on a host that WinRM can't
+    reach, store it there as probe.ps1, run as an administrator
+
+    powershell -NoProfile -ExecutionPolicy Bypass -File probe.ps1 > answer.txt
+
+    and hand answer.txt to `auditor import`.
     """
     from auditor.audit import request_for
     from auditor.cli.matrix import load
@@ -28,7 +34,8 @@ def probe(every: Everywhere, section: tuple[str, ...], command_line: bool, diges
     if command_line:
         text = fixed_command_line() + "\n"
     else:
-        script = build_bundle(request_for(load(every), sections=section))
+        request = msgspec.structs.replace(request_for(load(every), sections=section), echo_parameters=True)
+        script = build_bundle(request)
         text = bundle_digest(script) + "\n" if digest else script
     outputs.emit({"text": lambda: text})
     outputs.say_files()

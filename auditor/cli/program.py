@@ -33,6 +33,7 @@ VERBS: Mapping[str, tuple[str, str]] = {
     "lab": ("auditor.cli.lab", "Serve a simulated fleet that speaks real WinRM on loopback."),
     "crash": ("auditor.cli.crash", "Tell crashes from kernel dumps and WinDbg texts, offline."),
     "decode": ("auditor.cli.decode", "Read outputs that you already have: tasks, commands, registry, drivers, ..."),
+    "import": ("auditor.cli.import_", "Take recordings, or what the probe printed by hand, into the store."),
     "probe": ("auditor.cli.probe", "Print the script that a host would run, for review."),
 }
 

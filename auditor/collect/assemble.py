@@ -39,7 +39,7 @@ def make_result(asked: Asked, told: Told, seconds: float, over_wmi: WmiWay | Non
         failure = told.failure or no_probe_reason(host, bytes(told.output[:4096]), bytes(told.complaints), told.exit_code)
         return failed_result(failure, seconds)
     late = told.failure is not None and told.failure.status == "timed_out"
-    snapshot = _snapshot(asked, answer, told.first_output_at, timed_out=late, way=_engine(answer))
+    snapshot = snapshot_of(asked, answer, told.first_output_at, timed_out=late, way=_engine(answer))
     status, reason, step = _status(asked, told, answer, snapshot.sections)
     return HostResult(host=host, status=status, reason=reason, next_step=step, snapshot=snapshot, seconds=seconds)
 
@@ -54,7 +54,7 @@ def _wmi_result(asked: Asked, told: Told, seconds: float, over_wmi: WmiWay) -> H
         reason = f"{first.reason}; over WMI: {failure.message}" if why else f"over WMI: {failure.message}"
         return msgspec.structs.replace(first, reason=reason, next_step=failure.next_step or first.next_step)
     late = failure is not None and failure.status == "timed_out"
-    snapshot = _snapshot(asked, over_wmi.answer, over_wmi.first_at, timed_out=late, way="wmi")
+    snapshot = snapshot_of(asked, over_wmi.answer, over_wmi.first_at, timed_out=late, way="wmi")
     unseen = [name for name in asked.request.sections if getattr(snapshot.sections, name).status != "ok"]
     reason, step = f"{asked_how}; not seen as a whole: {', '.join(unseen)}", "look at the sections' own reasons"
     if failure is not None:
@@ -96,7 +96,8 @@ def _status(asked: Asked, told: Told, answer: framing.Answer, sections: Sections
     return "ok", "", ""
 
 
-def _snapshot(asked: Asked, answer: framing.Answer, first_at: datetime | None, *, timed_out: bool, way: str) -> Snapshot:
+def snapshot_of(asked: Asked, answer: framing.Answer, first_at: datetime | None, *, timed_out: bool, way: str) -> Snapshot:
+    """The snapshot that an answer makes; `first_at` is the collector's clock when it began to arrive."""
     decoded = decode_answer(answer, asked.request, now=first_at, timed_out=timed_out)
     return Snapshot(
         host=asked.target.name,

@@ -20,6 +20,7 @@ from auditor.collect.assemble import Asked, failed_result, make_result
 from auditor.collect.canary import CredentialCanary
 from auditor.collect.kerberos import Tickets
 from auditor.collect.policy import Allowed, refusal
+from auditor.collect.recording import Recording, make_recording
 from auditor.collect.session import HostSession
 from auditor.collect.tls import TlsContexts
 from auditor.collect.transport import Ways
@@ -63,16 +64,19 @@ def collect_fleet(
     allow_credssp: bool = False,
     use_proxy: bool = False,
     stop: threading.Event | None = None,
+    record: Callable[[Recording], object] | None = None,
 ) -> list[HostResult]:
     """Ask every target; the results are in the order of the targets, `on_result` gets each as it comes, in the calling thread.
 
     A host that can't be asked is a result with a reason. Ctrl-C (or `stop`) ends the run: what was collected stays, the rest is
     `not_asked: interrupted`, and `stop` is set; a second Ctrl-C is raised. Raises UsageError for a request that no probe can answer.
+    `record` gets each exchange, without secrets, in the thread of its host; what it raises fails that host.
     """
     limits = limits or Limits()
     run = _Run(limits, bounded(request, limits), now or _utc_now, stop or threading.Event())
     run.allowed = Allowed(unverified=allow_unverified, credssp=allow_credssp)
     run.ways = Ways(TlsContexts(), CredentialCanary(), Tickets(), use_proxy, limits.connect_seconds)
+    run.record = record
     results: dict[str, HostResult] = {}
     with ThreadPoolExecutor(max_workers=max(1, min(limits.parallel, len(targets))), thread_name_prefix="collect") as pool:
         futures = {pool.submit(run.ask, target, credentials.get(target.name)): target for target in targets}
@@ -103,6 +107,7 @@ class _Run:
     """What the threads of one collection share."""
 
     allowed = Allowed()
+    record: Callable[[Recording], object] | None = None
 
     def __init__(self, limits: Limits, request: ProbeRequest, now: Callable[[], datetime], stop: threading.Event) -> None:
         self.limits = limits
@@ -144,6 +149,8 @@ class _Run:
         second = WmiWay(target, self.request, answer_bytes=self.limits.answer_bytes, now=self.now)
         told = session.ask(self._command, self._input, None if target.way == "powershell" else second)
         result = make_result(asked, told, time.monotonic() - started, second)
+        if self.record is not None:
+            self.record(make_recording(asked, told, second, result))
         _log.info("host %s: %s, %d bytes in %.1f s", target.name, result.status, len(told.output), result.seconds)
         return result
 

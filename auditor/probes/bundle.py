@@ -21,6 +21,12 @@ SCRIPTED_SECTIONS = (
 )  # fmt: skip
 """Sections that have a script, in the order in which they run: registry and files first, what can hang (WMI, event logs) last."""
 
+EXTRA_SECTIONS = ("dumpbytes",)
+"""Sections with a script that only an investigation asks for."""
+
+_AFTER_DUMPS = SCRIPTED_SECTIONS.index("dumps") + 1
+_ORDER = (*SCRIPTED_SECTIONS[:_AFTER_DUMPS], *EXTRA_SECTIONS, *SCRIPTED_SECTIONS[_AFTER_DUMPS:])
+
 _PARTS = {"scripts": ("names", "scripts")}
 """Sections whose script is in several files."""
 
@@ -60,6 +66,12 @@ class ProbeRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     """Driver files whose signature is looked at, those of other makers than Microsoft first; 0 is none."""
     intrusion_logs: tuple[str, ...] = ()
     """Globs of text logs of one entry a line, such as lists of attacks: their entries are counted around the last unexpected restart."""
+    around: str = ""
+    """A moment, ISO 8601 in UTC, to look round in place of the last unexpected restart: logons, services, firewall logs, dumps."""
+    dump_limit_bytes: int = 2_097_152
+    """Bytes of one dump file that are taken at most."""
+    dump_ranges: tuple[str, ...] = ()
+    """Parts of the dump as `offset:size` in bytes; without any it is taken from its start."""
     job_files: tuple[str, ...] = CRON_TABLES
     """Globs of tables of cron."""
     script_limit_bytes: int = 262_144
@@ -70,6 +82,8 @@ class ProbeRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     """Tasks read at most."""
     answer_limit_bytes: int = 30_000_000
     """Decoded bytes of all sections together; a section that would pass it is failed."""
+    echo_parameters: bool = False
+    """Whether the answer repeats the parameters: for scripts that are run by hand."""
 
 
 def default_sections() -> tuple[str, ...]:
@@ -79,11 +93,11 @@ def default_sections() -> tuple[str, ...]:
 
 def build_bundle(request: ProbeRequest) -> str:
     """The script for one host. The same request gives the same text. Raises UsageError for a section without a script."""
-    unknown = [name for name in request.sections if name not in SCRIPTED_SECTIONS]
+    unknown = [name for name in request.sections if name not in _ORDER]
     if unknown or not request.sections:
         asked = ", ".join(unknown) or "nothing"
-        raise UsageError(f"the probe can't ask for {asked}", next_step=f"sections are {', '.join(sorted(SCRIPTED_SECTIONS))}")
-    return assemble(request, {name: _script(name) for name in SCRIPTED_SECTIONS if name in request.sections})
+        raise UsageError(f"the probe can't ask for {asked}", next_step=f"sections are {', '.join(sorted(_ORDER))}")
+    return assemble(request, {name: _script(name) for name in _ORDER if name in request.sections})
 
 
 def assemble(request: ProbeRequest, scripts: Mapping[str, str]) -> str:

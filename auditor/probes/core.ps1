@@ -279,5 +279,7 @@ $AuditShared = [Hashtable]::Synchronized(@{})
 . $AuditReading
 $AuditAsked = Read-Parameters $AuditParameters
 Write-Hello
+# A script that is run by hand repeats what it was asked: its answer is read later and elsewhere.
+if ($AuditAsked['echo_parameters'][0] -eq 'True') { Write-Line ('#AUD1 ASKED ' + $AuditParameters) }
 Invoke-All
 [Environment]::Exit(0)

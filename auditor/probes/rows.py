@@ -8,6 +8,7 @@ Rules of this file:
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import datetime
 from functools import cache
@@ -28,6 +29,7 @@ MOST_GAPS = 1_000
 """Gaps of one section; a last one says that there were more."""
 LARGEST_NUMBER = 2**63
 _SHORT = 300
+_BASE64 = re.compile(r"[A-Za-z0-9+/]*={0,2}")
 _NAMES = 8_192
 
 
@@ -60,7 +62,7 @@ PLANS: dict[str, Plan] = {
     "events": Plan(record=None, reading=host.EventReading, keys=()),
     "logons": Plan(record=None, reading=host.LogonReading, keys=()),
     "dumps": Plan(record=host.DumpRecord, reading=None, keys=("kind", "path")),
-    "dumpbytes": Plan(record=host.DumpPieceRecord, reading=None, keys=("path", "offset")),
+    "dumpbytes": Plan(record=host.DumpPieceRecord, reading=None, keys=()),
     "updates": Plan(record=host.UpdateRecord, reading=None, keys=("id",)),
     "roles": Plan(record=host.RoleRecord, reading=None, keys=("name",)),
     "defender": Plan(record=host.DefenderRecord, reading=host.DefenderReading, keys=("source", "name"),
@@ -94,6 +96,15 @@ def read_rows(section: str, rows: list[dict[str, Any]], stated: list[Gap], lates
     if len(rows) > MOST_ROWS:
         gaps.add("", "", f"{len(rows)} rows, of which only the first {MOST_ROWS} were taken")
     return Read(tuple(reader.records), tuple(reader.readings), gaps.all())
+
+
+def redacted_rows(section: str, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The rows without secrets, as recordings keep them: read again they give the same records, and too large texts the same gaps."""
+    plan = PLANS.get(section)
+    if plan is None or section == "dumpbytes":  # memory of a host goes into no recording
+        return []
+    reader = _Reader(section, plan, Gaps(), None)
+    return [reader.redacted(row) for row in rows[: MOST_ROWS + 1]]
 
 
 def short(text: str, limit: int = _SHORT) -> str:
@@ -176,6 +187,13 @@ class _Reader:
                     clean[name] = self._clean(value, row, name)
         return clean
 
+    def redacted(self, row: Mapping[str, Any]) -> dict[str, Any]:
+        """The row with its texts redacted."""
+        return {
+            redact(name[:_SHORT]): "x" * (LONGEST_TEXT + 1) if _oversize(value) else self._clean(value, row, name)
+            for name, value in row.items()
+        }
+
     def _keep(self, record: msgspec.Struct | None, reading: msgspec.Struct | None) -> None:
         if record is not None:
             self.records.append(record)
@@ -217,6 +235,9 @@ class _Reader:
     def _clean(self, value: Any, row: Mapping[str, Any], name: str) -> Any:
         """Texts without their secrets; what a value's name or a file's format says about it is used."""
         if isinstance(value, str) and name == "data":
+            if self._section == "dumpbytes":
+                # bytes: words that look like secrets in base64 are none, and a changed letter breaks the piece
+                return value if _BASE64.fullmatch(value) else ""
             if self._section == "tasks":
                 return redact_job(value)
             if self._section == "security" and isinstance(row.get("name"), str) and row.get("type") not in ("REG_DWORD", "REG_QWORD"):

@@ -9,11 +9,11 @@ import msgspec
 from auditor.model.finding import Edge, Finding, HostCoverage, Product, Run
 from auditor.model.host import HostResult, Target
 
-RunKind = Literal["audit", "collect", "check", "investigate"]
+RunKind = Literal["audit", "collect", "check", "investigate", "import"]
 RunState = Literal["running", "finished", "interrupted"]
 
-COLLECTING: tuple[RunKind, ...] = ("audit", "collect", "investigate")
-"""Kinds of runs that asked hosts: only their results count as the latest of a host."""
+COLLECTING: tuple[RunKind, ...] = ("audit", "collect", "investigate", "import")
+"""Kinds of runs that brought results of hosts: only their results count as the latest of a host."""
 
 
 class StoredHost(msgspec.Struct, frozen=True, kw_only=True):
