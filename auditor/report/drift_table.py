@@ -118,7 +118,6 @@ def fleet_history_table(history: FleetHistory, width: int = DEFAULT_WIDTH) -> st
     runs = [
         [
             safe_text(point.run),
-            safe_text(point.at),
             f"{point.seen}/{point.hosts}",
             *map(str, point.findings.values()),
             str(point.undetermined),
