@@ -63,70 +63,98 @@ def test_task_xml(name: str) -> None:
         return
     tasks = facts.get("tasks", [facts])
     assert not document.errors
-    for record, stated in zip(document.records, tasks, strict=True):
-        _check_task(record, stated)
-        assert record["path"] == stated.get("URI")
+    for record, known in zip(document.records, tasks, strict=True):
+        _check_task(record, known)
+        assert record["path"] == known.get("URI")
 
 
 def runs(record: dict[str, Any]) -> list[int | None]:
     return [run["last_result"] for run in record["runs"]]
 
 
+def stated(name: str) -> tuple[Decoded, dict[str, Any]]:
+    """What decode reads of a listing, and what a person read in it."""
+    key = f"schtasks/{name}"
+    return read("tasks", f"tasks/{key}"), expected("tasks/expected_other.json")[key]
+
+
 def test_schtasks_of_2003() -> None:
-    document = read("tasks", "tasks/schtasks/win2003_query_v_csv_check_schtasks.csv")
+    document, facts = stated("win2003_query_v_csv_check_schtasks.csv")
     by_name = {r["name"]: r for r in document.records}
-    assert (len(document.records), document.merged, document.errors) == (9, 2, [])
-    assert runs(by_name["robocopy dir"]) == [3, 2]
-    assert [n for n, r in by_name.items() if r["enabled"] is False] == ["Memory Optimization Schedule"]
-    assert {r["principal"]["user_id"] for r in document.records} == {"domain\\SVC.Scheduler", "NT AUTHORITY\\SYSTEM"}
-    (job,) = parse_command(by_name["robocopy dir"]["actions"][0]["line"])
-    assert (job.source.kind, job.destination.path, job.destructive) == ("local", "d:\\dir", True)
+    assert (document.rows_in, len(document.records), document.errors) == (facts["tasks"], facts["distinct_names"], [])
+    assert {n: runs(by_name[n]) for n in facts["nonzero_last_result"]} == facts["nonzero_last_result"]
+    assert [f"{n} ({len(r['triggers'])} triggers)" for n, r in by_name.items() if r["enabled"] is False] == facts["disabled"]
+    assert {r["principal"]["user_id"] for r in document.records} == set(facts["run_as"])
+    (job,) = [j for r in document.records for j in parse_command(r["actions"][0]["line"])]
+    assert (job.source.kind, job.destination.kind, job.destination.path, job.destructive) == ("local", "local", "d:\\dir", True)
 
 
 def test_schtasks_table_of_windows_7() -> None:
-    document = read("tasks", "tasks/schtasks/win7_query_table.txt")
-    statuses = [r["runs"][0]["status"] if r["runs"] else None for r in document.records]
-    assert (len(statuses), document.errors) == (83, [])
-    assert {s: statuses.count(s) for s in set(statuses)} == {"Ready": 50, "Running": 3, "Unknown": 10, "Could not start": 3, None: 17}
+    document, facts = stated("win7_query_table.txt")
+    statuses = [r["runs"][0]["status"] if r["runs"] else "(empty)" for r in document.records]
+    assert (len(statuses), document.errors) == (facts["tasks"], [])
+    assert {s: statuses.count(s) for s in set(statuses)} == facts["status"]
 
 
-@pytest.mark.parametrize(
-    ("name", "count", "merged", "facts"),
-    [
-        ("inspec_schtasks-success.json", 1, 0, {"path": "\\Microsoft\\Windows\\Time Synchronization\\SynchronizeTime", "enabled": True}),
-        ("inspec_schtasks-success-multiple-triggers.json", 1, 1, {}),
-        ("win11_query_v_csv_es_trimmed_columns.csv", 2, 0, {"host": "DESKTOP-4PD2EV6", "enabled": True, "triggers": None}),
-        ("win_query_v_list_server_deladminfiles.txt", 1, 0, {"path": "\\delAdminFiles", "host": "DIGISERVER3"}),
-        ("win_query_list_short_de_quoted.txt", 1, 0, {"path": "\\Kosmos\\board", "host": "BUERO-PC", "enabled": False, "actions": None}),
-        ("win2016_query_v_list_two_tasks_annotated.txt", 2, 0, {"path": "\\Clean file system", "host": "EC2AMAZ-I8UHO76"}),
-        ("win_query_v_list_en_vi_dates.txt", 1, 0, {"path": "\\JAYT_AUTONOMOUS_SUPPLY_WORKER_145", "host": "JAY"}),
-        ("win_query_v_list_ru_two_snapshots.txt", 1, 1, {"path": "\\WB_Orders_Hourly", "host": "KLIMGARANIN", "enabled": True}),
-        ("win10_query_table_and_list_zh.txt", 18, 0, {}),
-    ],
+@pytest.mark.parametrize("name", ["inspec_schtasks-success.json", "inspec_schtasks-success-multiple-triggers.json"])
+def test_schtasks_as_json(name: str) -> None:
+    document, facts = stated(name)
+    (record,) = document.records
+    results = facts["last_result"]
+    assert (document.merged, runs(record)) == (facts.get("rows", 1) - 1, results if isinstance(results, list) else [results])
+    assert record["enabled"] is True
+
+
+LISTS = (
+    "win_query_v_list_server_deladminfiles.txt",
+    "win_query_list_short_de_quoted.txt",
+    "win_query_v_list_en_vi_dates.txt",
+    "win_query_v_list_ru_two_snapshots.txt",
 )
-def test_schtasks(name: str, count: int, merged: int, facts: dict[str, Any]) -> None:
-    document = read("tasks", f"tasks/schtasks/{name}")
-    assert (len(document.records), document.merged, document.errors) == (count, merged, [])
-    assert {k: document.records[0][k] for k in facts} == facts
 
 
-def test_what_listings_say_of_runs() -> None:
-    folder = "tasks/schtasks/"
-    assert runs(read("tasks", f"{folder}inspec_schtasks-success-multiple-triggers.json").records[0]) == [999, 1056]
-    (deleted,) = read("tasks", f"{folder}win_query_v_list_server_deladminfiles.txt").records
-    assert (runs(deleted), deleted["runs"][0]["status"], deleted["triggers"][0]["type"]) == ([-2147216609], "Running", "LogonTrigger")
-    assert deleted["actions"][0]["command"] == "C:\\AdminScripts\\schedule-login-clean-old-file.bat"
-    (vietnamese,) = read("tasks", f"{folder}win_query_v_list_en_vi_dates.txt").records
-    assert vietnamese["runs"][0]["next_run"] == "2026-08-27T03:00:00"
-    (russian,) = read("tasks", f"{folder}win_query_v_list_ru_two_snapshots.txt").records
-    assert [(r["last_run"], r["last_result"]) for r in russian["runs"]] == [("2026-01-18T20:05:01", 1), ("2026-01-18T20:47:46", 0)]
-    assert (russian["triggers"][0]["repetition"]["interval"], russian["principal"]["user_id"]) == ("PT1H", "klimg")
-    annotated = read("tasks", f"{folder}win2016_query_v_list_two_tasks_annotated.txt").records
-    assert [runs(r) for r in annotated] == [[-2147020576], [0]]
-    assert annotated[1]["triggers"][0]["repetition"]["interval"] == "PT5M"
-    chinese = read("tasks", f"{folder}win10_query_table_and_list_zh.txt").records
-    assert sum(1 for r in chinese if r["enabled"] is False) == 10
-    assert (chinese[-1]["path"], runs(chinese[-1])) == ("\\Microsoft\\XblGameSave\\XblGameSaveTask", [267011])
+@pytest.mark.parametrize("name", LISTS)
+def test_schtasks_lists_of_one_task(name: str) -> None:
+    document, facts = stated(name)
+    (record,) = document.records
+    assert document.errors == []
+    assert (record["path"], record["host"]) == (facts["task"], facts["host"])
+    assert record["enabled"] is ("disabled" not in facts.get("status", ""))
+    if "command" in facts:
+        assert record["actions"][0]["command"] == facts["command"]
+    if "run_as" in facts:
+        assert record["principal"]["user_id"] == facts["run_as"]
+    if isinstance(facts.get("last_result"), str):
+        assert runs(record) == [int(facts["last_result"].split()[0])]
+    if facts.get("next_run", "none") != "none":
+        assert record["runs"][0]["next_run"] == facts["next_run"].replace(" ", "T")
+    if "snapshots" in facts:
+        assert [(r["last_run"], r["last_result"]) for r in record["runs"]] == [
+            (s["last_run"].replace(" ", "T"), s["last_result"]) for s in facts["snapshots"]
+        ]
+        assert (document.merged, record["triggers"][0]["repetition"]["interval"]) == (len(facts["snapshots"]) - 1, "PT1H")
+
+
+def test_schtasks_with_columns_that_were_left_out() -> None:
+    document, facts = stated("win11_query_v_csv_es_trimmed_columns.csv")
+    assert (len(document.records), document.errors) == (facts["tasks"], [])
+    assert all(r["host"] == facts["host"] and r["enabled"] and r["triggers"] is None and r["principal"] is None for r in document.records)
+
+
+def test_schtasks_that_somebody_annotated() -> None:
+    document, facts = stated("win2016_query_v_list_two_tasks_annotated.txt")
+    by_path = {r["path"]: r for r in document.records}
+    assert len(by_path) == facts["tasks"]
+    assert {p: runs(by_path[p]) for p in facts["last_result"]} == {p: [int(str(v).split()[0])] for p, v in facts["last_result"].items()}
+    (repeated,) = facts["repeat"]
+    assert by_path[repeated]["triggers"][0]["repetition"]["interval"] == "PT5M"
+
+
+def test_a_table_and_a_list_in_one_text() -> None:
+    document, facts = stated("win10_query_table_and_list_zh.txt")
+    table, listed = document.records[:-1], document.records[-1]
+    assert (len(table), sum(1 for r in table if r["enabled"] is False)) == (facts["table_tasks"], facts["table_disabled"])
+    assert (listed["path"], listed["host"], runs(listed)) == (facts["list_task"], facts["host"], [int(facts["last_result"].split()[0])])
 
 
 def _commands() -> list[dict[str, str]]:
@@ -169,8 +197,8 @@ def test_registry_exports(name: str) -> None:
     assert len({r["key"] for r in document.records} | set(document.empty_keys)) == facts["keys"]
     for product in facts.get("products", []):
         values = {r["value_name"]: r["data"] for r in document.records if r["key"].endswith("\\Uninstall\\" + product["subkey"])}
-        stated = (product["name"], product["version"], product["publisher"], product["install_date"])
-        assert tuple(values.get(n) for n in ("DisplayName", "DisplayVersion", "Publisher", "InstallDate")) == stated
+        known = (product["name"], product["version"], product["publisher"], product["install_date"])
+        assert tuple(values.get(n) for n in ("DisplayName", "DisplayVersion", "Publisher", "InstallDate")) == known
 
 
 @pytest.mark.parametrize("name", ["fltmc_carbonblack_parity_server", "fltmc_csagent_legacy", "fltmc_win11_mssecflt"])
@@ -179,10 +207,10 @@ def test_filters(name: str) -> None:
     document = read("filters", f"registry/drivers/{name}.txt")
     assert (len(document.records), document.errors) == (facts.pop("filters"), [])
     by_name = {r["name"]: r for r in document.records}
-    for filter_, stated in facts.items():
-        found = by_name[filter_]
-        assert (found["altitude"], found["instances"]) == (stated["altitude"], stated["instances"])
-        assert found["legacy"] == (stated.get("frame") == "<Legacy>")
+    for name_, known in facts.items():
+        found = by_name[name_]
+        assert (found["altitude"], found["instances"]) == (known["altitude"], known["instances"])
+        assert found["legacy"] == (known.get("frame") == "<Legacy>")
 
 
 def test_drivers() -> None:
@@ -207,8 +235,8 @@ def test_services() -> None:
 def test_defender_and_security_center() -> None:
     facts = expected("registry/expected.json")
     document = read("defender", "registry/security/get_mpcomputerstatus_en_2022_truncated.txt")
-    stated = facts["security/get_mpcomputerstatus_en_2022_truncated.txt"]["expect"]
-    assert {k: document.records[0][k] for k in stated} == stated
+    known = facts["security/get_mpcomputerstatus_en_2022_truncated.txt"]["expect"]
+    assert {k: document.records[0][k] for k in known} == known
     assert (document.records[0]["tamper_protected"], len(document.errors)) == (None, 1)
     (product,) = read("securitycenter", "registry/security/mondoo_security_products_antivirus.json").records
     assert (product["name"], product["enabled"], product["up_to_date"], product["product_state_hex"]) == (

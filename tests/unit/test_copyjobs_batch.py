@@ -20,8 +20,8 @@ def targets(*lines: str) -> list[str]:
 
 
 def test_variables_hold_for_the_lines_below() -> None:
-    assert batch("set SRC=192.168.12.1", r"set FROM=\\%SRC%\f$\db", "set tag=day", "set tag=min", r"robocopy %FROM% E:\bk\%TAG%") == [
-        (r"\\192.168.12.1\f$\db", r"local:E:\bk\min")
+    assert batch("set SRC=172.20.4.9", r"set FROM=\\%SRC%\g$\db", "set tag=day", "set tag=min", r"robocopy %FROM% E:\bk\%TAG%") == [
+        (r"\\172.20.4.9\g$\db", r"local:E:\bk\min")
     ]
 
 

@@ -12,13 +12,13 @@ from auditor.probes.recorded.moments import Calendar, time_of_day
 from auditor.probes.recorded.securitycenter import product_state, read_securitycenter
 
 STATUS = """
-AMEngineVersion                 : 1.1.19000.8
-AMProductVersion                : 4.18.2202.4
+AMEngineVersion                 : 1.1.20300.3
+AMProductVersion                : 4.18.2304.8
 AMRunningMode                   : Passive Mode
 AntivirusEnabled                : True
 AntivirusSignatureAge           : 3
-AntivirusSignatureLastUpdated   : 21.03.2022 04:06:15
-AntivirusSignatureVersion       : 1.361.414.0
+AntivirusSignatureLastUpdated   : 09.05.2023 03:11:42
+AntivirusSignatureVersion       : 1.389.1201.0
 DefenderSignaturesOutOfDate     : False
 FullScanAge                     : 4294967295
 FullScanEndTime                 :
@@ -29,7 +29,7 @@ RealTimeProtectionEnabled       : False
 def test_a_status_list() -> None:
     (status,) = read_defender(STATUS).records
     assert (status["AMRunningMode"], status["AntivirusEnabled"], status["AntivirusSignatureAge"]) == ("Passive Mode", True, 3)
-    assert (status["AntivirusSignatureVersion"], status["FullScanAge"], status["FullScanEndTime"]) == ("1.361.414.0", 4294967295, None)
+    assert (status["AntivirusSignatureVersion"], status["FullScanAge"], status["FullScanEndTime"]) == ("1.389.1201.0", 4294967295, None)
     assert (status["running_mode"], status["enabled"], status["real_time"], status["up_to_date"]) == ("Passive Mode", True, False, True)
     assert (status["tamper_protected"], status["never_fully_scanned"]) == (None, True)
 
