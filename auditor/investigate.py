@@ -17,18 +17,20 @@ import msgspec
 
 from auditor import __version__
 from auditor.analysis.crash_pieces import crash_in_pieces
+from auditor.analysis.facts import HostFacts
 from auditor.analysis.fleet import Fleet, build_fleet
 from auditor.analysis.investigate.case import Case, Known, Seen
-from auditor.analysis.investigate.moment import find_moment
+from auditor.analysis.investigate.moment import find_moment, utc
 from auditor.analysis.investigate.timeline import timeline
 from auditor.analysis.investigate.verdict import decide
+from auditor.analysis.investigate.zone import stamp
 from auditor.model.change import Difference
 from auditor.model.crash import Crash
 from auditor.model.errors import UsageError
 from auditor.model.finding import Evidence, Finding, HostCoverage
 from auditor.model.host import HostResult, Snapshot, Target
 from auditor.model.hypothesis import Investigation, Tie
-from auditor.probes.bundle import SCRIPTED_SECTIONS, ProbeRequest
+from auditor.probes.bundle import EXTRA_SECTIONS, SCRIPTED_SECTIONS, ProbeRequest
 from auditor.report.coverage import host_coverage
 
 if TYPE_CHECKING:
@@ -67,7 +69,7 @@ class Gathered(msgspec.Struct, frozen=True, kw_only=True):
     notes: tuple[str, ...] = ()
 
 
-def request_for(known: Known) -> ProbeRequest:
+def request_for(known: Known, *, around: datetime | None = None, dump: bool = True) -> ProbeRequest:
     """What to ask around a crash: everything that rules need, hashes of drivers, updates of security products, traces, logs, the dump."""
     from auditor.matrix import requested_event_sources, requested_keys, requested_logs
 
@@ -77,7 +79,8 @@ def request_for(known: Known) -> ProbeRequest:
     asked_events = {kind.source for kinds in known.hypotheses.events.values() for kind in kinds if kind.log == "Application"}
     sources = {*requested_event_sources(known.matrix.rules), *(asked_events - _BUILT_IN)}
     return ProbeRequest(
-        sections=SCRIPTED_SECTIONS,
+        sections=(*SCRIPTED_SECTIONS, *(EXTRA_SECTIONS if dump else ())),
+        around=stamp(around) if around is not None else "",
         security_keys=tuple(dict.fromkeys([*keys, *traces])),
         security_files=tuple(dict.fromkeys([*files, *trace_files])),
         event_sources=tuple(sorted(sources, key=str.casefold)),
@@ -153,6 +156,16 @@ def _strangers(fleet: Fleet, host: str) -> set[str]:
 def with_notes(gathered: Gathered, *notes: str) -> Gathered:
     """What was gathered, with more that a reader has to know."""
     return msgspec.structs.replace(gathered, notes=(*gathered.notes, *filter(None, notes)))
+
+
+def moment_of(asked: Asked, gathered: Gathered, known: Known) -> datetime | None:
+    """When the host fell, as far as what was collected of it tells, so that its neighbours can be asked about that time."""
+    result = gathered.results.get(asked.host)
+    if asked.at is not None or result is None or result.snapshot is None:
+        return asked.at
+    crash, _, _ = _crash(asked, result.snapshot, known)
+    moment = find_moment(HostFacts(result.snapshot), crash=crash)
+    return utc(moment) if moment is not None else None
 
 
 def only(inventory: Inventory, names: Sequence[str]) -> Inventory:

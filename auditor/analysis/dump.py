@@ -182,8 +182,9 @@ def _fault(header: Header, body: Body, drivers: DriverMap, knowledge: CrashKnowl
     record = read_exception(body.memory.read(record_at, 0x98), word) if record_at else None
     context = read_context(body.memory, context_at, machine) if context_at else None
     trap = read_trap_frame(body.memory, trap_at, machine) if trap_at else None
-    if record is None and address is None:
-        record = _own_record(header, drivers)
+    own = _own_record(header, drivers) if record is None else None
+    if own is not None and address in (None, own.address):
+        record = own
     known = [fault for fault in (context, trap, record) if fault is not None]
     address = address or next((fault.address for fault in known if fault.address), None)
     instruction, stack = pointers(header.context, machine)

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from auditor.inventory import Inventory
     from auditor.investigate import Asked, Gathered
     from auditor.model.hypothesis import Investigation
+    from auditor.probes.bundle import ProbeRequest
     from auditor.store import Store
 
 FORMATS = ("table", "json", "html", "markdown")
@@ -143,31 +144,32 @@ def _collect(store: Store, inventory: Inventory, asking: Asking, wanted: Asked, 
     """The host first; what it says leads to the hosts that are asked next."""
     from auditor import __version__
     from auditor.audit import timestamp
-    from auditor.investigate import only, stored, wanted_neighbours, with_notes
+    from auditor.investigate import moment_of, only, request_for, stored, wanted_neighbours, with_notes
 
     only(inventory, [wanted.host])
     run = store.begin_run("investigate", timestamp(_now), __version__)
-    ask = functools.partial(_ask, store, run, inventory, asking, known, stop)
-    ask([wanted.host])
-    names, note = wanted_neighbours(stored(store, inventory.targets), known, wanted.host, neighbours)
+    ask = functools.partial(_ask, store, run, inventory, asking, stop)
+    ask([wanted.host], request_for(known, around=wanted.at, dump=wanted.crash is None))
+    first = stored(store, inventory.targets)
+    names, note = wanted_neighbours(first, known, wanted.host, neighbours)
     if names and not stop.is_set():
-        ask(names)
+        ask(names, request_for(known, around=moment_of(wanted, first, known), dump=False))
     store.finish_run(run, state="interrupted" if stop.is_set() else "finished")
     return with_notes(stored(store, inventory.targets, run), note)
 
 
-def _ask(store: Store, run: str, inventory: Inventory, asking: Asking, known: Known, stop: Any, names: Sequence[str]) -> None:
+def _ask(store: Store, run: str, inventory: Inventory, asking: Asking, stop: Any, names: Sequence[str], request: ProbeRequest) -> None:
     from auditor.audit import collect_into_store
     from auditor.cli.progress import Progress
     from auditor.collect.fleet import Limits
-    from auditor.investigate import only, request_for
+    from auditor.investigate import only
 
     with Progress(len(names)) as progress:
         collect_into_store(
             store,
             run,
             only(inventory, names),
-            request_for(known),
+            request,
             limits=Limits(host_deadline_seconds=asking.host_deadline, parallel=asking.parallel),
             now=_now,
             stop=stop,

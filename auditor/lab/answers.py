@@ -6,6 +6,7 @@ from collections.abc import Callable
 from datetime import datetime
 
 from auditor.lab import (
+    answers_dumps,
     answers_events,
     answers_firewall,
     answers_jobs,
@@ -33,6 +34,7 @@ ANSWERERS: dict[str, Answerer] = {
     "drivers": answers_software.drivers,
     "filters": answers_software.filters,
     "dumps": answers_software.dumps,
+    "dumpbytes": answers_dumps.dumpbytes,
     "security": answers_security.security,
     "tasks": answers_tasks.tasks,
     "scripts": answers_scripts.scripts,

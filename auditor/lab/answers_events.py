@@ -90,7 +90,9 @@ def _cover(machine: Machine, sheet: Sheet, log: str, start: datetime) -> None:
 
 
 def last_restart(machine: Machine, ask: Ask, now: datetime) -> datetime | None:
-    """When the newest record that tells of an unexpected restart was written, within the window of events."""
+    """The moment to look round: the one that was given, else when the newest record of an unexpected restart was written."""
+    if ask.around:
+        return datetime.fromisoformat(ask.around)
     start, table = now - timedelta(days=ask.number("event_days")), _table(_UNEXPECTED)
     times = [record.time for record in machine.log("System") if start <= record.time <= now and _fits(table, record)]
     return max(times, default=None)

@@ -5,7 +5,9 @@ from __future__ import annotations
 import hashlib
 from datetime import datetime, timedelta
 
+from auditor.lab.dumpfile import Contents, Driver, small_dump
 from auditor.lab.facts import DriverFacts, FileFacts, InboxFacts, VersionFacts
+from auditor.lab.facts_dump import DumpFacts
 from auditor.lab.jobfile import job_bytes
 from auditor.lab.machine import LabFile, Machine
 from auditor.lab.paths import driver_path
@@ -63,11 +65,38 @@ def _make(path: str, facts: FileFacts, machine: Machine) -> LabFile:
         if facts.size is not None or facts.version is not None:
             raise ValueError(f"file {path}: `text` can't stand together with `size` or `version`")
         return LabFile(path, created=created, modified=modified, data=_encoded(facts, machine), known_sha256=facts.sha256)
+    if facts.dump is not None:
+        return LabFile(path, created=created, modified=modified, data=_dump(facts.dump, facts.size or 65536, machine))
     image = _image(path, facts, machine) if facts.version or facts.linked is not None or facts.machine else None
     size = facts.size if facts.size is not None else 1024
     file = LabFile(path, created=created, modified=modified, image=image, size=size, seed=facts.seed, known_sha256=facts.sha256)
     file.signature, file.signer = facts.signature, facts.signer
     return file
+
+
+def _dump(facts: DumpFacts, size: int, machine: Machine) -> bytes:
+    """A small dump of this machine."""
+    system = machine.facts.system
+    values = (*facts.parameters, 0, 0, 0, 0)
+    exception = facts.exception
+    return small_dump(
+        Contents(
+            bits=32 if system.architecture == "x86" else 64,
+            build=machine.version[2],
+            service_pack=system.service_pack,
+            code=facts.code,
+            parameters=(values[0], values[1], values[2], values[3]),
+            drivers=tuple(Driver(name=n, base=d.base, size=d.size, stamp=d.linked) for n, d in facts.drivers.items()),
+            process=facts.process,
+            stack=facts.stack,
+            stack_start=facts.stack_start,
+            exception=(exception.code, exception.address, exception.access, exception.target) if exception else None,
+            time=machine.dial.moment(facts.time),
+            uptime=timedelta(minutes=facts.up_minutes),
+            product={"workstation": 1, "domain_controller": 2, "server": 3}[system.product_type],
+            size=size,
+        )
+    )
 
 
 def _encoded(facts: FileFacts, machine: Machine) -> bytes:

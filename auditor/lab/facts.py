@@ -16,6 +16,7 @@ import msgspec
 from msgspec import Meta
 
 from auditor.lab.facts_activity import EventFacts, LogFacts, LogonFacts, TaskFacts
+from auditor.lab.facts_dump import DumpFacts
 from auditor.lab.facts_types import Bytes, Dword, Facts, Hex, LongText, Name, Text, Time
 from auditor.lab.misbehave import Behaviour
 from auditor.model.host import RunState, ServiceType, StartType
@@ -162,7 +163,7 @@ class VersionFacts(Facts, frozen=True, kw_only=True):
 
 
 class FileFacts(Facts, frozen=True, kw_only=True):
-    """A file. With `text` a text file; with `version`, `linked` or `machine` a PE file; else bytes made from `seed`."""
+    """A file. With `text` a text file; with `version`, `linked` or `machine` a PE file; with `dump` a crash dump; else made from `seed`."""
 
     text: LongText | None = None
     """May hold `{{time|picture}}`. Lines end in CR LF on the host."""
@@ -171,6 +172,7 @@ class FileFacts(Facts, frozen=True, kw_only=True):
     linked: Annotated[int, Meta(ge=0, le=0xFFFFFFFF)] | None = None
     """TimeDateStamp of the PE header."""
     machine: Literal["x86", "x64"] | None = None
+    dump: DumpFacts | None = None
     size: Annotated[int, Meta(ge=0, le=1 << 45)] | None = None
     """Bytes; a PE file is filled up to it."""
     seed: Text = ""

@@ -26,6 +26,7 @@ _DEFAULTS = {
     "script_limit": 200,
     "task_limit": 5000,
     "answer_limit_bytes": 30_000_000,
+    "dump_limit_bytes": 2_097_152,
 }
 
 
@@ -39,6 +40,8 @@ class Ask(msgspec.Struct, frozen=True, kw_only=True):
     intrusion_logs: tuple[str, ...] = ()
     job_files: tuple[str, ...] = ()
     hash_drivers: str = "none"
+    around: str = ""
+    dump_ranges: tuple[str, ...] = ()
     numbers: dict[str, int] = {}
 
     @classmethod
@@ -53,6 +56,8 @@ class Ask(msgspec.Struct, frozen=True, kw_only=True):
             intrusion_logs=tuple(parameters.get("intrusion_logs", ())),
             job_files=tuple(parameters.get("job_files", ())),
             hash_drivers=(parameters.get("hash_drivers") or ["none"])[0],
+            around=(parameters.get("around") or [""])[0],
+            dump_ranges=tuple(parameters.get("dump_ranges", ())),
             numbers=numbers,
         )
 

@@ -245,6 +245,8 @@ class Question(msgspec.Struct, frozen=True, kw_only=True):
     """File globs."""
     events: tuple[str, ...] = ()
     """`LOG/PROVIDER=IDS`, ids separated by commas, `*` for all."""
+    around: str = ""
+    """The moment that was looked round in place of the last unexpected restart, ISO 8601 in UTC; empty where none was given."""
 
 
 class Snapshot(msgspec.Struct, frozen=True, kw_only=True):

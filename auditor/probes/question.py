@@ -16,4 +16,5 @@ def question_of(request: ProbeRequest) -> Question:
         security_keys=tuple(sorted(request.security_keys, key=str.casefold)),
         security_files=tuple(sorted(request.security_files, key=str.casefold)),
         events=tuple(events),
+        around=request.around,
     )

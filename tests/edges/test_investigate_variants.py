@@ -187,8 +187,31 @@ def test_without_the_hosts_inventory_the_confidence_falls() -> None:
     assert found.trigger[0].confidence == "suspected"
 
 
-def test_without_a_dump_nothing_is_confirmed() -> None:
+def test_the_hosts_own_dump_tells_the_same(founding: Investigation) -> None:
     found = answered(load_fleet("incident"), crash=None)
+    assert found.crash is not None
+    assert found.crash_from.startswith("dumpbytes: C:\\WINDOWS\\Minidump\\Mini")
+    assert found.moment is not None
+    assert found.moment.source == "dump"
+    first = found.proximate[0]
+    assert (first.id, first.subject, first.confidence) == ("driver-fault", "RapDrv.sys", "confirmed")
+    assert first.title == founding.proximate[0].title
+    assert [(a.id, a.confidence) for a in found.trigger[:2]] == [(a.id, a.confidence) for a in founding.trigger[:2]]
+
+
+def test_without_a_dump_nothing_is_confirmed(tmp_path: Path) -> None:
+    fleet = variant(
+        tmp_path,
+        """\
+        patch:
+          srv-a:
+            files:
+              'C:\\WINDOWS\\Minidump\\Mini{{-1d|%m%d%y}}-01.dmp': null
+        """,
+    )
+    found = answered(fleet, crash=None)
     assert found.crash is None
+    assert found.moment is not None
+    assert found.moment.source == "event_text"
     assert {answer.confidence for answer in found.proximate if answer.id != "unknown"} == {None}
     assert all(answer.confidence != "confirmed" for answer in found.trigger)

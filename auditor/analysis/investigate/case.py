@@ -148,7 +148,7 @@ class Case:
                 return short
         asked = host.asked
         if any(item.around for item in kinds) and not self._near_restart(host):
-            return f"{host.name}: events: starts and stops of services are read round its own last restart only"
+            return f"{host.name}: events: starts and stops of services are read round the moment that it was asked about only"
         wanted = [item for item in kinds if not item.around]
         if asked is not None and not all(asked.events(item.ids or (-1,), item.log, item.source) for item in wanted):
             return f"{host.name}: events: not all of these sources were asked for when the host was collected"
@@ -156,6 +156,9 @@ class Case:
 
     def _near_restart(self, host: HostFacts) -> bool:
         """Whether the moment is that of the host's own last restart, round which the probe reads more."""
+        given = parse_utc(host.snapshot.asked.around) if host.snapshot.asked is not None else None
+        if given is not None:
+            return self.moment is not None and abs(given - self.moment) <= _AROUND
         times = [t for group in restarts(host)[:1] for event in group if (t := event_time(host, event)) is not None]
         return self.moment is not None and any(self.moment <= t + timedelta(minutes=1) and t - self.moment <= _AROUND for t in times)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from auditor.analysis.evidence import DriverMap
 from auditor.analysis.investigate.case import Case
 from auditor.model.crash import CauseClass, Crash, hex_text
 from auditor.model.finding import Evidence
@@ -69,7 +70,7 @@ def _fault(case: Case) -> Iterator[Sign]:
         yield Sign(id="null_pointer", state=None, text="what the instruction touched is not known without a dump")
         return
     own = suspect is not None and case.known.crashes.kind(suspect.image) is None
-    sure = suspect is not None and own and suspect.confidence == "confirmed"
+    sure = suspect is not None and own and (suspect.confidence == "confirmed" or _inside(case, crash))
     place = f"{case.image}+{crash.offset}" if crash.offset and case.is_image(crash.image or crash.module or "") else case.image
     because = "; ".join(suspect.reasons) if suspect is not None else "nobody is suspected"
     where = f"it fell in {place}: {because}" if sure else f"it was not shown to fall in a driver's own code: {because}"
@@ -80,6 +81,15 @@ def _fault(case: Case) -> Iterator[Sign]:
         id="driver_suspected", state=likely, text=text, grade="measured", evidence=_at(case, "suspects", case.image), subject=case.image
     )
     yield _null(case, crash, place)
+
+
+def _inside(case: Case, crash: Crash) -> bool:
+    """Whether the address of the exception lies in the suspect's image, by the dump's own list of drivers, and nothing doubts it."""
+    suspect, exception = case.suspect, crash.exception
+    if suspect is None or suspect.confidence == "suspected" or exception is None or exception.address is None:
+        return False
+    found = DriverMap(crash.drivers or ()).at(int(exception.address, 16))
+    return found is not None and case.is_image(found[0].name)
 
 
 def _null(case: Case, crash: Crash, place: str) -> Sign:

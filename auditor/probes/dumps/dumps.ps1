@@ -2,6 +2,7 @@
 
 $path = 'SYSTEM\CurrentControlSet\Control\CrashControl'
 $windows = Get-WindowsFolder
+$found = New-Object Collections.ArrayList
 
 function Get-Flag($key, [string]$name) {
     $value = Get-KeyNumber $key $name
@@ -19,7 +20,8 @@ function Get-Place($key, [string]$name, [string]$otherwise) {
 function Add-Dump([string]$kind, [string]$file) {
     $row = @{ kind = $kind; path = $file }
     try {
-        [void](Add-FileTimes $row $file)
+        $info = Add-FileTimes $row $file
+        [void]$found.Add(@{ kind = $kind; path = $file; written = $info.LastWriteTimeUtc.Ticks })
     } catch {
         Add-Gap $file 'size_bytes' (Get-Words $_)
     }
@@ -45,11 +47,12 @@ if ((Test-Place $file) -and (Test-File $file $file '')) { Add-Dump 'memory' $fil
 
 $folder = (Get-Place $key 'MinidumpDir' ($windows + '\Minidump')).TrimEnd('\')
 if (Test-Place $folder) {
-    $found = Get-FittingNames $folder '*.dmp' $true
+    $names = Get-FittingNames $folder '*.dmp' $true
     $count = 0
-    foreach ($name in $found) {
+    foreach ($name in $names) {
         $count++
         if ($count -le 500) { Add-Dump 'minidump' ($folder + '\' + $name) }
     }
     if ($count -gt 500) { Add-Gap $folder '' ('only 500 of ' + $count + ' dumps are listed') }
 }
+$Shared['dumps'] = $found

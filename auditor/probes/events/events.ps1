@@ -22,7 +22,8 @@ $limit = [int]$Parameters['event_limit'][0]
 $rows = Read-Log 'System' $system $from $now $limit
 foreach ($row in $rows) { Add-Row $row }
 Add-Coverage 'System' $from
-$restart = Find-Restart $rows
+$restart = Get-Around
+if ($null -eq $restart) { $restart = Find-Restart $rows }
 $Shared['restart'] = $restart
 $Shared['restart known'] = $true
 if ($null -ne $restart) {

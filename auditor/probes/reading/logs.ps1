@@ -176,6 +176,13 @@ function Add-Coverage([string]$log, [DateTime]$from) {
     [void]$Answer['coverage'].Add(@{ log = $log; oldest = (Get-Oldest $log); asked_from = (Get-UtcText $from) })
 }
 
+# The moment that an investigation looks round, as a DateTime in UTC, or null.
+function Get-Around {
+    $text = $Parameters['around'][0]
+    if (-not $text) { return $null }
+    return [DateTime]::ParseExact($text, 'yyyy-MM-ddTHH:mm:ssZ', [Globalization.CultureInfo]::InvariantCulture, 'AdjustToUniversal, AssumeUniversal')
+}
+
 # The newest record that tells of an unexpected restart, as a DateTime in UTC, or null.
 function Find-Restart($rows) {
     $table = Get-WantedTable $AuditUnexpected

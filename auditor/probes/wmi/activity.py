@@ -10,6 +10,7 @@ from datetime import timedelta
 from typing import Any
 
 from auditor.model.errors import CollectError
+from auditor.probes.rows import parse_time
 from auditor.probes.wmi.logs import APPLICATION, AROUND_RESTART, SYSTEM, cover, last_restart, open_log, read_log
 from auditor.probes.wmi.properties import number_of, text_of
 from auditor.probes.wmi.questions import Instance, Steps, ask
@@ -33,7 +34,8 @@ def events(survey: Survey, sheet: Sheet) -> Steps[None]:
     found = yield from read_log(sheet, "System", SYSTEM, window, limit)
     sheet.rows += found
     yield from cover(sheet, "System", records, window[0])
-    survey.restart, survey.restart_known = last_restart(found), True
+    given = parse_time(survey.request.around)
+    survey.restart, survey.restart_known = given or last_restart(found), True
     if survey.restart is not None:
         around = (survey.restart - timedelta(hours=2), survey.restart + timedelta(minutes=10))
         sheet.rows += yield from read_log(sheet, "System", AROUND_RESTART, around, limit)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from auditor.model.errors import CollectError
 from auditor.probes.wmi.files import closed, facts_of, files_in, many_files, refusal, split
 from auditor.probes.wmi.properties import text_of
 from auditor.probes.wmi.questions import Instance, Steps
@@ -70,3 +71,10 @@ def _add_small(survey: Survey, sheet: Sheet, folder: str) -> Steps[None]:
 def _add(sheet: Sheet, kind: str, path: str, file: Instance) -> None:
     facts = facts_of(file)
     sheet.row(kind=kind, path=path, size_bytes=facts["size_bytes"], modified_at=facts["modified_at"])
+
+
+def dumpbytes(survey: Survey, sheet: Sheet) -> Steps[None]:
+    """Bytes of a dump: WMI reads no contents of files."""
+    del survey, sheet
+    yield from ()
+    raise CollectError("", "WMI reads no contents of files: the dump is not seen on this way", status="unsupported")
