@@ -23,7 +23,9 @@ _PLACEHOLDER_WORD = re.compile(
     r"|(?:your|my|source|src|dest|destination|target|remote|old|new)[-_ ]?(?:server|host|computer|machine|pc|nas)",
     re.IGNORECASE,
 )
-_PLACEHOLDER_SHAPE = re.compile(r"[<>\[\]{}*?|\"$%!();,\s]|^\.{3}$|^x{2,}$|(?:^|\.)x{1,3}(?:\.|$)|^a\.b\.c\.d$", re.IGNORECASE)
+_PLACEHOLDER_SHAPE = re.compile(
+    r"[<>\[\]{}*?|\"$%!();,\s]|^\.{3}$|^x{2,}$|^(?=.*x)(?:\d{1,3}|x{1,3})(?:\.(?:\d{1,3}|x{1,3})){3}$|^a\.b\.c\.d$", re.IGNORECASE
+)
 _GENERIC_SHARES = frozenset({
     "to", "share", "sharename", "share_name", "sharedfolder", "shared_folder", "share1", "folder",
     "foldername", "path", "path_to_share", "sharedir",
@@ -147,9 +149,13 @@ def remote_shell_place(text: str, own_names: Collection[str] = ()) -> Place:
 
 def url_place(text: str, own_names: Collection[str] = ()) -> Place:
     """`scheme://user:secret@host:port/path`; nothing of the user goes into the end."""
-    authority, _, path = text.split("://", 1)[1].partition("/")
+    scheme, _, rest = text.partition("://")
+    authority, _, path = rest.partition("/")
     host = authority.rpartition("@")[2]
     host = host if host.startswith("[") else host.partition(":")[0]
     if is_unknown(host) or (is_unknown(authority) and not host):
         return unresolved("/" + path, f"the host's name comes from {shown(authority)}, whose value is not known")
+    module, _, below = path.partition("/")
+    if scheme.casefold() == "rsync" and module:
+        return remote(host, module, below or None, own_names)
     return remote(host, None, path or None, own_names)

@@ -116,7 +116,7 @@ _PSEXEC_VALUES = ("-u", "-p", "-n", "-w", "-r", "-a", "-i")
 
 def _psexec(walker: Walker, _: str, rest: str, state: State) -> None:
     """`psexec \\\\host[,host] [options] command`: the command's local paths lie on the named hosts; `-c` copies the program there."""
-    match = re.match(r"\s*\\\\(\S+)\s+(.*)", rest, re.DOTALL)
+    match = re.match(r"\s*(?:\\\\|(?=@))(\S+)\s+(.*)", rest, re.DOTALL)
     hosts, text = (match.group(1).split(","), match.group(2)) if match else ([], rest)
     copies = False
     while option := re.match(r"([/-]\w+)\s+", text):
@@ -128,10 +128,7 @@ def _psexec(walker: Walker, _: str, rest: str, state: State) -> None:
         if copies:
             program = head_and_rest(text)[0]
             walker.copy(RawCopy(tool="psexec", source=program, destination=f"\\\\{host}\\ADMIN$", writes_executables=True), state, rest)
-        there = state.copy()
-        there.remote_host = host if not host.startswith("@") else unknown(host)
-        there.cwd = None
-        walker.run_line(text, there)
+        walker.run_line(text, _there(state, unknown(host) if host.startswith("@") else host))
     if not hosts:
         walker.run_line(text, state)
 
@@ -140,10 +137,7 @@ def _wmic(walker: Walker, _: str, rest: str, state: State) -> None:
     command = re.search(r"process\s+call\s+create\s+[\"']+(.+?)[\"']+\s*$", rest, re.IGNORECASE)
     node = re.search(r"/node:\s*[\"']?([^\s\"']+)", rest, re.IGNORECASE)
     if command:
-        there = state.copy()
-        if node:
-            there.remote_host = node.group(1)
-        walker.run_line(command.group(1), there)
+        walker.run_line(command.group(1), _there(state, node.group(1) if node else None))
 
 
 def _net(_: Walker, __: str, rest: str, state: State) -> None:
@@ -266,17 +260,27 @@ def _forfiles(walker: Walker, _: str, rest: str, state: State) -> None:
 
 
 def _schtasks(walker: Walker, _: str, rest: str, state: State) -> None:
-    """`schtasks /create ... /tr "command"`: the command that the new task will run."""
+    """`schtasks /create [/s host] ... /tr "command"`: the command that the new task will run, on the host it is made on."""
     command = re.search(r'/tr\s+("(?:\\"|[^"])*"|\S+)', rest, re.IGNORECASE)
     if command and re.search(r"/(?:create|change)\b", rest, re.IGNORECASE):
-        walker.run_line(command.group(1).strip('"').replace('\\"', '"'), state)
+        host = re.search(r'/s\s+"?([^\s"/]+)', rest, re.IGNORECASE)
+        walker.run_line(command.group(1).strip('"').replace('\\"', '"'), _there(state, host.group(1) if host else None))
 
 
 def _at(walker: Walker, _: str, rest: str, state: State) -> None:
     """`at [\\\\host] hh:mm [/every:days] command`."""
-    match = re.match(r"(?:\\\\\S+\s+)?\d{1,2}:\d{2}\w*\s+(?:/\S+\s+)*(.+)", rest.strip())
+    match = re.match(r"(?:\\\\(\S+)\s+)?\d{1,2}:\d{2}\w*\s+(?:/\S+\s+)*(.+)", rest.strip())
     if match:
-        walker.run_line(match.group(1), state)
+        walker.run_line(match.group(2), _there(state, match.group(1)))
+
+
+def _there(state: State, host: str | None) -> State:
+    """A state on another host, whose local paths are that host's; the same one where no host is named."""
+    if host is None:
+        return state
+    there = state.copy()
+    there.remote_host, there.cwd = host, None
+    return there
 
 
 def _sql(walker: Walker, _: str, rest: str, state: State) -> None:
@@ -304,7 +308,7 @@ def _transfer(walker: Walker, name: str, rest: str, state: State) -> None:
     readers: Mapping[str, Callable[[], list[RawCopy]]] = {
         "scp": lambda: transfer.read_scp(words),
         "pscp": lambda: transfer.read_scp(words, "pscp"),
-        "rsync": lambda: transfer.read_rsync(words),
+        **dict.fromkeys(("rsync", "cwrsync"), lambda: transfer.read_rsync(words)),
         "ftp": lambda: transfer.read_ftp(words, text_of, given),
         "winscp": lambda: transfer.read_winscp(words, text_of),
         "bitsadmin": lambda: transfer.read_bitsadmin(words),
@@ -350,7 +354,7 @@ _PROGRAMS: Mapping[str, Handler] = {
     **dict.fromkeys(("runas", "conhost", "nice", "lsrunas", "sudo"), _inner_after_options),
     **dict.fromkeys(("sqlcmd", "osql", "isql"), _sql),
     **dict.fromkeys(
-        ("scp", "pscp", "rsync", "ftp", "winscp", "bitsadmin", "certutil", "curl", "wget", "rclone", "sftp", "psftp"), _transfer
+        ("scp", "pscp", "rsync", "cwrsync", "ftp", "winscp", "bitsadmin", "certutil", "curl", "wget", "rclone", "sftp", "psftp"), _transfer
     ),
     **dict.fromkeys(("echo", "rem", "title", "color", "cls", "pause", "ping", "timeout", "sleep"), _nothing),
     **dict.fromkeys(("del", "erase", "md", "mkdir", "exit"), _nothing),
