@@ -25,6 +25,8 @@ RESTART_EVENTS = (
     ("eventlog", 6008), ("microsoft-windows-kernel-power", 41), ("bugcheck", 1001),
     ("microsoft-windows-wer-systemerrorreporting", 1001), ("save dump", 1001), ("system error", 1003),
 )  # fmt: skip
+LEAST_SKEW = 5.0
+"""Seconds by which clocks must differ to count: the answer's own way takes some."""
 _NOTED = timedelta(minutes=20)
 """Records of one restart lie this close together."""
 _LONGEST_DOWN = timedelta(days=7)
@@ -37,13 +39,13 @@ _SYSTEMTIME = re.compile(r"[0-9a-f]{32,}")
 def skewed(host: HostFacts, moment: datetime) -> datetime:
     """A time of the host on the collector's clock."""
     skew = host.snapshot.clock.skew_seconds
-    return moment - timedelta(seconds=skew) if skew is not None and abs(skew) >= 1 else moment
+    return moment - timedelta(seconds=skew) if skew is not None and abs(skew) >= LEAST_SKEW else moment
 
 
 def own_clock(host: HostFacts, moment: datetime) -> datetime:
     """A time on the collector's clock as the host's clock showed it."""
     skew = host.snapshot.clock.skew_seconds
-    return moment + timedelta(seconds=skew) if skew is not None and abs(skew) >= 1 else moment
+    return moment + timedelta(seconds=skew) if skew is not None and abs(skew) >= LEAST_SKEW else moment
 
 
 def event_time(host: HostFacts, event: EventReading) -> datetime | None:
@@ -101,7 +103,7 @@ def _moment(host: HostFacts, time: datetime, source: MomentSource, evidence: tup
     skew = host.snapshot.clock.skew_seconds
     if skew is None and source != "given":
         more.append("the host's clock was not compared with ours: its times are taken as they are")
-    elif skew is not None and abs(skew) >= 1 and source != "given":
+    elif skew is not None and abs(skew) >= LEAST_SKEW and source != "given":
         more.append(f"the host's clock was {abs(skew):.0f} s {'ahead' if skew > 0 else 'behind'}: taken out")
     local = to_local(host, own_clock(host, time))
     if local is None:
