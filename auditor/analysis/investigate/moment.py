@@ -15,7 +15,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import permutations
 
 from auditor.analysis.facts import HostFacts
-from auditor.analysis.investigate.zone import has_rules, parse_utc, stamp, to_local, to_utc
+from auditor.analysis.investigate.zone import has_rules, is_sane, parse_utc, stamp, to_local, to_utc
 from auditor.model.crash import Crash
 from auditor.model.finding import Evidence
 from auditor.model.host import EventReading
@@ -121,7 +121,7 @@ def told_time(host: HostFacts, event: EventReading) -> tuple[datetime, tuple[str
         return None
     candidates: dict[datetime, str] = {}
     for local in (*_binary_times(event), *_printed_times(event)):
-        time = to_utc(host, local)
+        time = to_utc(host, local) if is_sane(local) else None
         if time is not None and written - _LONGEST_DOWN <= time <= written + timedelta(minutes=1):
             candidates.setdefault(time, local.isoformat())
     if not candidates:

@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 
 import msgspec
 
+from auditor.analysis.investigate.zone import is_sane
 from auditor.model.task import ScheduledTask, TaskTrigger
 from auditor.probes.tasks.decode import duration_minutes
 
@@ -66,6 +67,8 @@ def _first(trigger: TaskTrigger, offset_minutes: int | None) -> tuple[int, datet
         moment = datetime.fromisoformat(trigger.start or "")
     except ValueError:
         return None
+    if not is_sane(moment):
+        return moment.hour * 60 + moment.minute, None
     if moment.tzinfo is not None:
         if offset_minutes is None:
             return None

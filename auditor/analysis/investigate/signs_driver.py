@@ -14,6 +14,7 @@ from auditor.model.hypothesis import Sign
 
 _COMPARED = ("sha256", "link_timestamp", "size_bytes", "checksum")
 _OLD = timedelta(days=180)
+_LAST_STAMP = 0xFFFFFFFF
 _NAMES = (
     "driver_on_host", "driver_is_dumped_one", "driver_differs_from_dump", "driver_same_as_peers", "driver_differs_from_peers",
     "driver_written_lately", "driver_signature_bad", "driver_known_bad",
@@ -120,7 +121,8 @@ def _lately(case: Case, record: DriverRecord) -> Sign:
     name, written = "driver_written_lately", parse_utc(record.modified_at)
     if written is None or case.moment is None:
         return Sign(id=name, state=None, text=f"when {case.image} was written is not known")
-    built = datetime.fromtimestamp(record.link_timestamp, UTC) if record.link_timestamp else None
+    stamped = record.link_timestamp
+    built = datetime.fromtimestamp(stamped, UTC) if stamped and 0 < stamped <= _LAST_STAMP else None
     window = case.minutes("file_written")
     lately = case.moment - window <= written <= case.moment + timedelta(days=1)
     old = built is not None and built < written - _OLD
