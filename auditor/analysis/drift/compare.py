@@ -92,7 +92,7 @@ def compare_section(name: str, before: Side, after: Side, normaliser: Normaliser
 
 
 def _unusable(name: str, old: Section[Any, Any], new: Section[Any, Any]) -> tuple[Unseen, ...]:
-    if old.status == new.status == "not_asked":
+    if old.status == new.status and old.status in ("not_asked", "unsupported"):
         return ()
     late, side = (old, "then") if not old.usable else (new, "now")
     return (Unseen(name, "", "", f"not seen {side}: {late.reason or late.status.replace('_', ' ')}"),)
