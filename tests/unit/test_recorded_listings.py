@@ -247,3 +247,8 @@ def test_any_text_gives_records_or_faults(reader: Callable[[str], Outcome[Any]],
 def test_services_as_csv(text: str) -> None:
     (service,) = read_service_list(text).records
     assert (service.name, service.state, service.start_mode) == ("acme", "Running", "Auto")
+
+
+def test_a_block_of_sc_without_its_labels_is_read_as_far_as_it_goes() -> None:
+    (service,) = read_sc("SERVICE_NAME: a\n        TYPE               : 10  X\n        : y\n        : z\n        : w\n").records
+    assert (service.name, service.path, service.start_mode) == ("a", None, None)

@@ -142,21 +142,23 @@ def _configuration(fields: list[tuple[str, str]]) -> dict[str, object]:
         elif labelled:
             labelled[-1].append(value.strip())
     values = dict(zip(_QC, labelled, strict=False))
-    start = _code(values["start"][0])
-    kind = _code(values["type"][0], 16)
-    error = _code(values["error"][0]) if "error" in values else None
+
+    def first(name: str) -> str:
+        return values.get(name, [""])[0]
+
+    start, kind, error = _code(first("start")), _code(first("type"), 16), _code(first("error"))
     result: dict[str, object] = {
         "type": _TYPES.get(kind) if kind is not None else None,
         "type_code": kind,
         "start_mode": START_MODES.get(start) if start is not None else None,
-        "delayed": "(" in values["start"][0] if start == 2 else None,
+        "delayed": "(" in first("start") if start == 2 else None,
         "error_control": _ERROR_CONTROLS.get(error) if error is not None else None,
-        "path": values["path"][0] or None,
-        "group": (values.get("group") or [""])[0] or None,
-        "tag": _code((values.get("tag") or [""])[0]),
-        "depends_on": tuple(v for v in values.get("depends", []) if v) if "depends" in values else None,
-        "account": (values.get("account") or [""])[0] or None,
+        "path": first("path") or None,
+        "group": first("group") or None,
+        "tag": _code(first("tag")),
+        "depends_on": tuple(v for v in values["depends"] if v) if "depends" in values else None,
+        "account": first("account") or None,
     }
-    if display := (values.get("display") or [""])[0]:
+    if display := first("display"):
         result["display_name"] = display
     return result
