@@ -187,9 +187,8 @@ def _add_signatures(machine: Machine, ask: Ask, sheet: Sheet) -> None:
         file = machine.files.get(row["path"])
         if file is None:
             continue
-        inbox = "microsoft" in (row.get("company") or "").lower()
-        word = file.signature or ("valid" if inbox else "unsigned")
-        if machine.version[0] < 10 and (word == "unsigned" or (inbox and file.signature is None)):
+        word = file.signature or ("valid" if machine.version[0] >= 10 else "unknown")
+        if machine.version[0] < 10 and word == "unsigned":
             word = "unknown"
         row["signature"] = word
         if word in ("valid", "invalid"):

@@ -182,7 +182,7 @@ class FileFacts(Facts, frozen=True, kw_only=True):
     sha256: Annotated[str, Meta(pattern="^[0-9a-f]{64}$")] | None = None
     """A known hash that this file has; the bytes made for it don't."""
     signature: Literal["valid", "unsigned", "invalid"] | None = None
-    """State of its signature; null is valid for Microsoft's files and unsigned for others."""
+    """State of its signature; null is valid from Windows 10/2016 on, and before what the host can't see: in a catalog."""
     signer: Text | None = None
     """Subject of the signature's certificate."""
 
