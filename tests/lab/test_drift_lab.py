@@ -32,6 +32,15 @@ remove: [sql-1, web-1]
 hosts:
 {clones}
 """
+OVER_WMI = """\
+  WMI1:
+    base: [windows-2019]
+    groups: [others]
+    system: {powershell: none}
+    network: {computer_name: WMI1}
+    services:
+      CDPUserSvc_4a1f2: {image: 'C:\\Windows\\system32\\svchost.exe', type: user_share, instance: true, start: auto, state: running}
+"""
 CLONE = """\
   {name}:
     base: [windows-2016]
@@ -101,7 +110,8 @@ def _fleet(folder: Path, name: str, patch: str = "", *, odd: bool = False) -> Pa
             CLONE.format(name=f"KIOSK{number}", number=number, start="demand" if strange else "auto", linked=99 if strange else 42)
         )
     path = folder / f"{name}.yml"
-    path.write_text(FLEET.format(clones="".join(clones).rstrip()) + patch)
+    over_wmi = OVER_WMI.replace("_4a1f2", "_8c3d9") if patch == LIVED_ON else OVER_WMI
+    path.write_text(FLEET.format(clones="".join([*clones, over_wmi]).rstrip()) + patch)
     return path
 
 
@@ -154,6 +164,7 @@ def test_a_fleet_that_lives_on_shows_nothing(twice: tuple[Path, Path]) -> None:
     after = _snapshots(store)
     assert before["quiet-22"].sections.drivers != after["quiet-22"].sections.drivers, "it has to live for the test to mean anything"
     assert before["quiet-22"].sections.tasks != after["quiet-22"].sections.tasks
+    assert before["WMI1"].transport.startswith("wmi")
     assert before["srv-a"].sections.drivers != after["srv-a"].sections.drivers
     assert _differences(store, "previous", "peers") == []
 
