@@ -50,7 +50,7 @@ class WaveEntry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     hosts: tuple[str, ...] = ()
     """Names, groups and * patterns; left out: the hosts of the command line."""
     after: tuple[str, ...] = ()
-    """Waves that come before it; left out: the one above it."""
+    """Waves that come before it. Where no wave says so, they come as written."""
     changes: tuple[ChangeEntry, ...]
 
 
@@ -129,7 +129,9 @@ class _Reader:
             for place, other in enumerate(wave.after):
                 if other not in names:
                     self._wrong(("waves", number, "after", place), f"there is no wave {other!r}: expected one of {', '.join(names)}")
-            sorter.add(wave.name, *(wave.after or names[number - 1 : number] if number else wave.after))
+            sorter.add(wave.name, *wave.after)
+        if not any(wave.after for wave in waves):
+            return names
         try:
             return [name for name in sorter.static_order() if name in names] if not self.problems else []
         except graphlib.CycleError as error:

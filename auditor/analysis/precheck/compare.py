@@ -5,27 +5,28 @@ Rules of this file:
 2. A violation that stays is made worse where its evidence holds a record that the change brings.
 3. What can't be decided after the change bears on the answer unless nothing that its rule looks at has changed: every selector of the
    rule comes out the same on the same hosts, with the same evidence and the same things missing.
-4. The hash of a driver that comes with a product is not known before. That alone leaves a list of bad files undecided for every change, so
-   it is told as a condition (look at the files), not as an unknown.
+4. The file of a driver that comes with a product is not known before: its hash, its signature. That alone leaves rules about the file of
+   any driver undecided for every change, so it is told as a condition (look at the files), not as an unknown. Rules about named drivers
+   stay unknown.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
 from typing import NamedTuple
 
 import msgspec
 
-from auditor.analysis.condition import SELECTORS
+from auditor.analysis.condition import SELECTORS, selectors_of
 from auditor.analysis.evaluate import Evaluation, bind
 from auditor.analysis.fleet import Fleet
 from auditor.analysis.precheck.state import MAY_COME, NOT_KNOWN
 from auditor.analysis.ruleset import CompiledRule, RuleSet
 from auditor.model.finding import Evidence, Finding
-from auditor.model.selector import DriverSelector, TiesSelector
+from auditor.model.selector import Condition, DriverSelector, TiesSelector
 from auditor.model.whatif import Delta
 
-_FILE_NOT_KNOWN = (f": sha256: {NOT_KNOWN}", f": {MAY_COME}")
+_NOT_KNOWN = (f": {NOT_KNOWN}", f": {MAY_COME}")
 
 
 class Side(NamedTuple):
@@ -82,28 +83,55 @@ def bears(before: Fleet, after: Fleet, compiled: CompiledRule, finding: Finding)
     hosts = [subject.host for subject in finding.subjects]
     if len(hosts) < len(compiled.rule.roles):
         return True  # told for one host, for want of knowing the other
-    return any(_differs(before, after, compiled, name, selector, hosts) for name, selector in compiled.selectors())
+    return any(_differs(before, after, compiled, leaf, hosts) for leaf in _leaves(compiled))
 
 
-def _differs(before: Fleet, after: Fleet, compiled: CompiledRule, name: str, selector: object, hosts: list[str]) -> bool:
+class _Leaf(NamedTuple):
+    """A selector of a rule. Where fewer fitting records can make the rule true, it counts downwards."""
+
+    name: str
+    selector: object
+    downwards: bool
+
+
+def _leaves(compiled: CompiledRule) -> Iterator[_Leaf]:
+    for condition in (compiled.rule.applies_to, compiled.rule.when):
+        if condition is not None:
+            yield from _below(condition, downwards=False)
+
+
+def _below(condition: Condition, *, downwards: bool) -> Iterator[_Leaf]:
+    for part in (*(condition.all_ or ()), *(condition.any_ or ())):
+        yield from _below(part, downwards=downwards)
+    if condition.not_ is not None:
+        yield from _below(condition.not_, downwards=not downwards)
+    elif condition.all_ is None and condition.any_ is None:
+        for name, selector in selectors_of(condition):
+            bounded = getattr(selector, "at_most", None) is not None or getattr(selector, "present", None) is False
+            yield _Leaf(name, selector, downwards or bounded)
+
+
+def _differs(before: Fleet, after: Fleet, compiled: CompiledRule, leaf: _Leaf, hosts: list[str]) -> bool:
+    name, selector = leaf.name, leaf.selector
     test = SELECTORS[name](selector, compiled.setting)
     old, new = (test(bind(fleet, compiled.rule, hosts)) for fleet in (before, after))
     if (old.value, old.evidence, old.edges) != (new.value, new.evidence, new.edges):
         return True
-    if set(old.missing) != set(_without_files(compiled, new.missing)):
-        return True
+    missing, now = set(old.missing), set(_without_files(compiled, new.missing))
+    if now - missing or (leaf.downwards and now != missing):
+        return True  # what is not missing any more can only make a rule untrue, unless it counts downwards
     return isinstance(selector, TiesSelector) and _ties_differ(before, after, compiled, selector, hosts)
 
 
 def _without_files(compiled: CompiledRule, missing: Iterable[str]) -> list[str]:
-    """What is missing beside the files of drivers that come, for rules that hold them against a list of hashes."""
-    if not any(isinstance(s, DriverSelector) and (s.sha256 or s.table) for _, s in compiled.selectors()):
+    """What is missing beside the files of drivers that come, for rules that look at the file of any driver: its hash, its signature."""
+    if not any(isinstance(s, DriverSelector) and s.name is None for _, s in compiled.selectors()):
         return list(missing)
-    return [reason for reason in missing if not reason.endswith(_FILE_NOT_KNOWN)]
+    return [reason for reason in missing if not (reason.endswith(_NOT_KNOWN) and ": drivers: " in reason)]
 
 
 def waits_for_files(rules: RuleSet, finding: Finding) -> bool:
-    """Whether a rule is undecided for nothing but the hashes of drivers that the change brings: their files would tell."""
+    """Whether a rule is undecided for nothing but the files of drivers that the change brings."""
     return bool(finding.missing) and not _without_files(rules.by_id[finding.rule], finding.missing)
 
 

@@ -138,8 +138,9 @@ def _answer(
 ) -> HostAnswer:
     undecided = {finding.rule for finding in after.evaluation.undetermined if facts.name in _hosts(finding)}
     collected = facts.snapshot.collected_at
-    files = tuple(delta for delta in found.open if waits_for_files(rules, delta.finding))
-    open_ = tuple(delta for delta in _serious(found.open) if delta not in files)
+    serious = _serious(found.open)
+    files = tuple(delta for delta in serious if waits_for_files(rules, delta.finding))
+    open_ = tuple(delta for delta in serious if delta not in files)
     needs = [*needs, *([_look_at_files(files)] if files else [])]
     return HostAnswer(
         host=facts.name,
@@ -153,7 +154,7 @@ def _answer(
         radius=radius_of(after.fleet, facts.name),
         decided=len(rules.by_id) - len(undecided),
         undecided_before=len(found.unrelated),
-        lesser_open=len(found.open) - len(open_) - len(files),
+        lesser_open=len(found.open) - len(serious),
         collected_at=collected,
         age_hours=age_hours(collected, now),
         applied=state.brought,
@@ -162,7 +163,7 @@ def _answer(
 
 def _look_at_files(deltas: Sequence[Delta]) -> Prerequisite:
     rules = ", ".join(dict.fromkeys(delta.finding.rule for delta in deltas))
-    text = f"The files of the drivers that come are held against {rules} by their hashes: give each with --driver FILE."
+    text = f"The files of the drivers that come were not seen ({rules}): give each with --driver FILE."
     return Prerequisite(kind="files", met=None, text=text)
 
 
