@@ -33,7 +33,7 @@ def test_the_incident_through_the_group() -> None:
     [
         {"A": LOGON},
         {"A": {"tasks": [{"path": "\\Nightly", "run": "robocopy D:\\x \\\\B\\share$ /MIR", "at": "19:00"}]}},
-        {"B": {"tasks": [{"path": "\\Pull", "run": "xcopy \\\\A\\data D:\\in", "at": "19:00"}]}},
+        {"B": {"tasks": [{"path": "\\Pull", "run": "xcopy \\\\A\\data C:\\in", "at": "19:00"}]}},
     ],
 )
 def test_the_incident_without_a_group_through_the_ties_that_are_there(ties: dict[str, dict[str, Any]]) -> None:
