@@ -41,6 +41,11 @@ def compile_driver(selector: DriverSelector, setting: Setting) -> Test:
     return test
 
 
+def _of_others(companies: tuple[str, ...]) -> FieldTest:
+    left_out = [compile_pattern(company) for company in companies]
+    return "company", lambda r: None if r.company is None else not any(fits(r.company.casefold()) for fits in left_out)
+
+
 def _unhashed(facts: HostFacts) -> str:
     """One line instead of one for each driver, where no hash was collected at all."""
     records = facts.sections.drivers.records
@@ -53,6 +58,8 @@ def driver_tests(selector: DriverSelector, setting: Setting) -> tuple[FieldTest,
     """Tests for everything that a selector says of a driver but its name."""
     tests = [text_is(f, p) for f in ("company", "signer", "group") if (p := getattr(selector, f)) is not None]
     tests += [value_is(f, v) for f in ("signature", "state", "file_exists") if (v := getattr(selector, f)) is not None]
+    if selector.except_companies:
+        tests.append(_of_others(selector.except_companies))
     if selector.version is not None:
         tests.append(version_in("file_version", selector.version))
     if selector.start:

@@ -73,8 +73,9 @@ def _tasks(facts: HostFacts, part: JobPart) -> Iterator[_Job]:
 
 
 def _unseen(binding: Binding, facts: HostFacts, selector: CollisionSelector) -> Iterator[str]:
-    """What else may hold such a job: tasks that can't be read. Copies that were not seen say so only where the other kind was seen."""
+    """What else of this host may hold such a job. Copies that were not seen are told only where the other kind was seen."""
     yield from (f"{facts.name}: tasks: {fault.place}: {fault.message}" for fault in facts.unread_tasks)
     for part, partner in ((selector.one, selector.other), (selector.other, selector.one)):
         if part.copies and binding.ties is not None and any(True for _ in _jobs(binding, facts, partner)):
-            yield from binding.ties.doubt_of_all(facts.name, "out", "copies-to", None)
+            doubts = binding.ties.doubt_of_all(facts.name, "out", "copies-to", None)
+            yield from (doubt for doubt in doubts if doubt.startswith(f"{facts.name}: "))

@@ -73,6 +73,8 @@ class DriverSelector(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     resembles: str | None = None
     """Id of a table of drivers that lists its name and version; holds only where the hash of its file was not collected."""
     company: str | None = None
+    except_companies: tuple[str, ...] = ()
+    """Companies, as the driver's file states them, that are left out."""
     signer: str | None = None
     signature: Literal["valid", "unsigned", "invalid"] | None = None
     group: str | None = None
@@ -258,7 +260,7 @@ class JobPart(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     commands: tuple[str, ...] = ()
     """Globs over command and arguments of enabled tasks, one of which fits."""
     copies: bool = False
-    """Copies between this host and others, out of it or into it, whoever runs them."""
+    """Copies between this host and others, out of it or into it, that this host or another collected one runs."""
 
 
 class CollisionSelector(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
