@@ -30,7 +30,7 @@ class Journal:
     def write(self, event: str, level: Level = "info", **values: Value) -> None:
         """One line. A file that can't be written stops no audit: that is said in the program's own log."""
         line = encoded({"time": _time(self._now()), "level": level, "event": event, **values})
-        _LOG.log(getattr(logging, level.upper()), "%s", line)
+        _LOG.log(logging.ERROR if level == "error" else logging.INFO, "%s", line)
         if self._stream is not None:
             self._stream.write(line + "\n")
             self._stream.flush()
