@@ -14,7 +14,7 @@ import msgspec
 from auditor.matrix.convert import convert
 from auditor.matrix.strict_yaml import Document, read_yaml
 from auditor.model.errors import MatrixError, Problem
-from auditor.model.hypothesis import EventKind, HypothesisKnowledge, HypothesisRule
+from auditor.model.hypothesis import SIGNS, EventKind, HypothesisKnowledge, HypothesisRule
 from auditor.model.places import shipped
 
 WEIGHTS, OBSERVATIONS = "weights.yml", "observations.yml"
@@ -138,6 +138,10 @@ def _faults(document: Document, number: int, rule: HypothesisRule) -> list[Probl
                 found.append(
                     document.problem(("hypotheses", number, side, place, "weight"), rule.id, f"expected 1 to {MOST_POINTS} points")
                 )
+    for side, weights in (("for", rule.speaks_for), ("against", rule.against)):
+        for place, weight in enumerate(weights):
+            unknown = [name for name in (weight.sign, *weight.needs) if name not in SIGNS]
+            found += [document.problem(("hypotheses", number, side, place), rule.id, f"no sign {name} is looked for") for name in unknown]
     found += [
         document.problem(("hypotheses", number, "leads_with"), rule.id, f"leads with {sign}, which does not speak for it")
         for sign in rule.leads_with

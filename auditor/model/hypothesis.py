@@ -33,6 +33,24 @@ Lane = Literal["crash", "logon", "job", "security", "service", "disk", "network"
 LANES: tuple[Lane, ...] = get_args(Lane)
 
 
+SIGNS: tuple[str, ...] = tuple(  # a list of one name a line would be sixty lines
+    """
+    crash_read stop_code_known fault_in_driver driver_suspected null_pointer crash_says_hardware crash_says_memory
+    crash_says_filesystem crash_says_program code_known_for_memory code_known_for_disk code_known_for_security_software
+    code_known_for_malware driver_on_host driver_is_dumped_one driver_differs_from_dump driver_same_as_peers driver_differs_from_peers
+    driver_written_lately driver_signature_bad driver_known_bad first_restart same_stop_before other_stop_before hardware_events
+    disk_errors disk_errors_on_page_file paging_errors volume_damage memory_exhausted page_file_volume_dirty disk_check_clean
+    page_file_fragmented services_failed service_installed program_installed near_full_hour task_due_here copy_job_due
+    copy_job_writes_programs last_logon_from_tied logon_shortly_before security_update_here security_update_on_tied
+    service_changed_state served_by_fleet rule_conflict_fleet rule_conflict_fleet_about_driver rule_conflict_host
+    rule_conflict_host_about_driver rule_driver_bug rule_driver_bug_about_driver rule_copies rule_copies_about_driver
+    malware_indicator malware_indicator_for_code attack_entries attack_several dropped_burst software_changed protection_changed
+    suspect_changed
+    """.split()  # noqa: SIM905
+)
+"""Every sign that is looked for, in the order of the looking; weights name no other."""
+
+
 class Moment(msgspec.Struct, frozen=True, kw_only=True):
     """When it happened."""
 

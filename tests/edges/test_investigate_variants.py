@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from auditor.lab.fleet import SHIPPED, Fleet, load_fleet
-from auditor.model.hypothesis import Hypothesis, Investigation
+from auditor.model.hypothesis import SIGNS, Hypothesis, Investigation
 from tests.edges.lab_cases import answered, incident_text, variant
 
 VARIANTS: dict[str, tuple[str, str]] = {
@@ -143,6 +143,10 @@ def test_the_articles_other_hypotheses_stand_below_with_its_evidence(
     assert founding.trigger.index(answer) > 0
     assert {line.sign for line in answer.speaks_for} >= speaks_for
     assert {line.sign for line in answer.against} >= against
+
+
+def test_every_sign_is_looked_for_and_no_other(founding: Investigation) -> None:
+    assert tuple(sign.id for sign in founding.signs) == SIGNS
 
 
 def test_every_line_leads_to_host_section_and_record(founding: Investigation) -> None:
