@@ -31,6 +31,7 @@ VERBS: Mapping[str, tuple[str, str]] = {
     "matrix": ("auditor.cli.matrix", "List, show, lint and test rules and product signatures."),
     "doctor": ("auditor.cli.doctor", "Try the way to a host step by step: what is wrong, what is lost, what to do."),
     "lab": ("auditor.cli.lab", "Serve a simulated fleet that speaks real WinRM on loopback."),
+    "watch": ("auditor.cli.watch", "Audit again and again, tell what is new, observe whether a trouble comes back."),
     "crash": ("auditor.cli.crash", "Tell crashes from kernel dumps and WinDbg texts, offline."),
     "decode": ("auditor.cli.decode", "Read outputs that you already have: tasks, commands, registry, drivers, ..."),
     "import": ("auditor.cli.import_", "Take recordings, or what the probe printed by hand, into the store."),
