@@ -7,12 +7,21 @@ from typing import Any
 
 import msgspec
 
+from auditor.model.case import Case
 from auditor.model.crash import CrashDocument
 from auditor.model.finding import Report
 from auditor.model.host import Snapshot
+from auditor.model.notice import Notice
 from auditor.report.chain import Chain
 
-PUBLISHED: tuple[tuple[str, Any], ...] = (("report", Report), ("snapshot", Snapshot), ("explanation", Chain), ("crash", CrashDocument))
+PUBLISHED: tuple[tuple[str, Any], ...] = (
+    ("report", Report),
+    ("snapshot", Snapshot),
+    ("explanation", Chain),
+    ("crash", CrashDocument),
+    ("case", Case),
+    ("notice", Notice),
+)
 
 
 def schemas() -> dict[str, str]:
