@@ -40,11 +40,11 @@ def run_view(report: Report, *, rules: Collection[str] | None = None, waived: Co
     return RunView(
         at=report.run.started_at,
         matrix=report.run.matrix_digest,
-        findings={finding.id: finding for finding in report.findings},
+        findings={finding.id: finding for finding in (*report.findings, *(waived.finding for waived in report.waived))},
         undetermined=frozenset(finding.id for finding in report.undetermined),
         seen=frozenset(host.host for host in report.coverage if host.status in ("ok", "partial")),
         rules=None if rules is None else frozenset(rules),
-        waived=frozenset(waived),
+        waived=frozenset([*waived, *(entry.finding.id for entry in report.waived)]),
     )
 
 

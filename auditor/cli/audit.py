@@ -14,6 +14,7 @@ from auditor.cli.outcome import coverage_and_findings, fail_on_flag
 from auditor.cli.program import INTERRUPTED
 from auditor.cli.report import renderings
 from auditor.cli.say import Outputs, width
+from auditor.cli.waiving import waivers_flag, with_waivers
 from auditor.model.errors import UsageError
 from auditor.model.finding import Report
 
@@ -22,8 +23,8 @@ if TYPE_CHECKING:
     from auditor.store.shapes import RunState
 
 
-@verb("audit", *asking_flags(), fail_on_flag())
-def audit(every: Everywhere, fail_on: str, **asking: Any) -> int:
+@verb("audit", *asking_flags(), fail_on_flag(), waivers_flag())
+def audit(every: Everywhere, fail_on: str, waivers: tuple[Path, ...], **asking: Any) -> int:
     """Ask the hosts of the inventory, evaluate the rules, report coverage and findings.
 
     With --lab no inventory is needed: a simulated fleet is started, audited over real WinRM, and stopped.
@@ -36,6 +37,7 @@ def audit(every: Everywhere, fail_on: str, **asking: Any) -> int:
     with asked("audit", every, Asking(**asking)) as done:
         hosts = results_in_order(done.store, done.run, done.inventory)
         report = evaluate(hosts, done.matrix, run_of(done.run, done.started, done.matrix), done.inventory.refused)
+        report = with_waivers(report, waivers, done.inventory.targets, [rule.id for rule in done.matrix.rules])
         ended: RunState = "interrupted" if done.interrupted else "finished"
         done.store.finish_run(done.run, report, state=ended, rules=[rule.id for rule in done.matrix.rules])
         where = done.store.where
@@ -69,8 +71,8 @@ def collect(every: Everywhere, **asking: Any) -> int:
     return INTERRUPTED if done.interrupted else 0 if all(map(seen_in_full, coverage)) else 3
 
 
-@verb("check", *inventory_flags(), fail_on_flag())
-def check(every: Everywhere, fail_on: str, trust_inventory: bool, vault_password_file: tuple[Path, ...]) -> int:
+@verb("check", *inventory_flags(), fail_on_flag(), waivers_flag())
+def check(every: Everywhere, fail_on: str, waivers: tuple[Path, ...], trust_inventory: bool, vault_password_file: tuple[Path, ...]) -> int:
     """Evaluate the rules over the last result of each host in the store. Asks no host.
 
     With -i the inventory says which hosts and groups there are; hosts that were never collected count as not seen. Without it, the
@@ -101,6 +103,7 @@ def check(every: Everywhere, fail_on: str, trust_inventory: bool, vault_password
         started = timestamp(lambda: datetime.now(UTC))
         run = store.begin_run("check", started, __version__)
         report = evaluate(hosts, matrix, run_of(run, started, matrix), refused)
+        report = with_waivers(report, waivers, [target for target, _ in hosts], [rule.id for rule in matrix.rules])
         store.link_results(run, list(stored.values()))
         store.finish_run(run, report, rules=[rule.id for rule in matrix.rules])
     _show(outputs, report, every, store.where)

@@ -40,7 +40,8 @@ def explain(every: Everywhere, finding: str, run: str | None) -> int:
 
 def choose(report: Report, prefix: str) -> Finding:
     """The one finding (or undetermined check) whose id starts like this. Raises UsageError where none or several do."""
-    found = [f for f in (*report.findings, *report.undetermined) if f.id.startswith(prefix.lower())]
+    accepted = (waived.finding for waived in report.waived)
+    found = [f for f in (*report.findings, *report.undetermined, *accepted) if f.id.startswith(prefix.lower())]
     if len(found) == 1:
         return found[0]
     if not found:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from auditor.cli.flags import Everywhere, flag, verb
 from auditor.cli.outcome import coverage_and_findings, fail_on_flag
 from auditor.cli.say import Outputs, Renderings, width
+from auditor.cli.waiving import waivers_flag, with_waivers
 from auditor.model.finding import Report
 
 if TYPE_CHECKING:
@@ -20,9 +23,13 @@ if TYPE_CHECKING:
     flag("--run", metavar="RUN", help="Id of a run.  [default: the last one with a report]"),
     flag("--list", "list_runs", is_flag=True, help="List the runs in the store."),
     fail_on_flag(),
+    waivers_flag(),
 )
-def report(every: Everywhere, run: str | None, list_runs: bool, fail_on: str) -> int:
-    """Render the report of a stored run. Asks no host and evaluates nothing."""
+def report(every: Everywhere, run: str | None, list_runs: bool, fail_on: str, waivers: tuple[Path, ...]) -> int:
+    """Render the report of a stored run. Asks no host and evaluates nothing.
+
+    With --waivers the files decide, as of today, what is accepted, instead of what the run found accepted.
+    """
     from auditor.report import format_names
     from auditor.store import default_path, open_store
 
@@ -31,6 +38,9 @@ def report(every: Everywhere, run: str | None, list_runs: bool, fail_on: str) ->
         if list_runs:
             return _list(outputs, store.runs())
         found = store.read_report(run)
+        if waivers:
+            targets = [host.target for host in store.results_of(found.run.id)]
+            found = with_waivers(found, waivers, targets, today=datetime.now(UTC).date())
     outputs.emit(renderings(found))
     outputs.say_files()
     return coverage_and_findings(found, fail_on)

@@ -9,6 +9,7 @@ import msgspec
 
 from auditor.model.grade import Confidence, Severity
 from auditor.model.host import SCHEMA_VERSION, Status
+from auditor.model.waiver import StaleWaiver
 
 Verdict = Literal["violated", "satisfied", "undetermined", "not_applicable"]
 EdgeKind = Literal["member-of", "manages", "updates", "copies-to", "logs-on-to", "serves", "depends-on"]
@@ -169,6 +170,18 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
     """Rules evaluated."""
 
 
+class Waived(msgspec.Struct, frozen=True, kw_only=True):
+    """A finding that somebody accepted for a time."""
+
+    finding: Finding
+    waiver: str
+    """Id of the waiver."""
+    reason: str
+    owner: str
+    until: str
+    """Last day on which it holds, `YYYY-MM-DD`."""
+
+
 class Report(msgspec.Struct, frozen=True, kw_only=True):
     """Coverage before findings; what could not be decided apart from what is wrong."""
 
@@ -183,3 +196,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     """Names in evidence that could not be tied to one target, with the reason."""
     satisfied: int = 0
     """How many rule and host combinations were decided as satisfied."""
+    waived: tuple[Waived, ...] = ()
+    """Findings that somebody accepted; they are not among `findings`."""
+    stale_waivers: tuple[StaleWaiver, ...] = ()
+    """Waivers that do not hold any more, or for nothing."""

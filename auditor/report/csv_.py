@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 import io
 
+import msgspec
+
 from auditor.model.finding import Finding, Report
 from auditor.report.text import safe_cell
 from auditor.report.wording import worst_first
@@ -19,6 +21,10 @@ def render(report: Report) -> str:
     writer.writerow(COLUMNS)
     for finding in [*worst_first(report.findings), *worst_first(report.undetermined)]:
         writer.writerows([safe_cell(cell) for cell in row] for row in _rows(finding, report.run.id))
+    for entry in report.waived:
+        accepted = msgspec.structs.replace(entry.finding, missing=(f"accepted by {entry.owner} until {entry.until}: {entry.reason}",))
+        rows = _rows(accepted, report.run.id)
+        writer.writerows([safe_cell(cell) for cell in ("waived", *row[1:])] for row in rows)
     return text.getvalue()
 
 

@@ -16,7 +16,7 @@ from markupsafe import Markup
 
 from auditor.model.finding import Edge, Evidence, Finding, HostCoverage, Product, Report, SectionCoverage
 from auditor.model.rule import SEVERITIES
-from auditor.report import wording
+from auditor.report import acceptance, wording
 from auditor.report.graph_pick import pick
 from auditor.report.graph_svg import graph_svg
 from auditor.report.statements import grouped, merged, own_evidence, supports
@@ -112,6 +112,11 @@ def _view(report: Report) -> dict[str, object]:
         "left_out": pick(report).left_out,
         "unseen": wording.unseen,
         "rule_names": wording.rule_names,
+        "waived_sentence": acceptance.waived_sentence(report),
+        "waived_heads": acceptance.WAIVED_HEADS,
+        "waived_row": acceptance.waived_row,
+        "stale_heads": acceptance.STALE_HEADS,
+        "stale_row": acceptance.stale_row,
     }
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from auditor.model.finding import Edge, Evidence, Finding, HostCoverage, Report
+from auditor.report.acceptance import STALE_HEADS, WAIVED_HEADS, stale_row, waived_row, waived_sentence
 from auditor.report.statements import merged, own_evidence, supports
 from auditor.report.text import clip, is_web_address, markdown_code, safe_markdown
 from auditor.report.wording import (
@@ -36,7 +37,7 @@ def render(report: Report) -> str:
         f"(matrix {markdown_code(run.matrix_digest[:16])}).",
     ]
     findings = [safe_markdown(findings_sentence(report)), *(block for f in worst_first(report.findings) for block in _finding(f))]
-    parts = [*head, *_coverage(report), "## Findings", *findings, *_undetermined(report), *_names(report)]
+    parts = [*head, *_coverage(report), "## Findings", *findings, *_waived(report), *_undetermined(report), *_names(report)]
     return "\n\n".join(parts) + "\n"
 
 
@@ -95,6 +96,17 @@ def _edge_row(edge: Edge) -> list[str]:
     evidence = "<br>".join(f"{safe_markdown(e.section)} {_cell(e.record)} {_cell(e.value)}".removesuffix(" -") for e in edge.evidence)
     ends = _cell(node_words(edge.source)), safe_markdown(edge_words(edge)), _cell(node_words(edge.target))
     return [*ends, _cell(edge.claimant), evidence or "-"]
+
+
+def _waived(report: Report) -> list[str]:
+    blocks: list[str] = []
+    if report.waived:
+        rows = [[safe_markdown(text) for text in waived_row(entry)] for entry in report.waived]
+        blocks += ["## Waived", waived_sentence(report), table(WAIVED_HEADS, rows)]
+    if report.stale_waivers:
+        rows = [[safe_markdown(text) for text in stale_row(entry)] for entry in report.stale_waivers]
+        blocks += ["## Stale waivers", table(STALE_HEADS, rows)]
+    return blocks
 
 
 def _undetermined(report: Report) -> list[str]:

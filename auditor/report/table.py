@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from auditor.model.finding import Finding, HostCoverage, Report
+from auditor.report.acceptance import STALE_HEADS, WAIVED_HEADS, stale_row, waived_row, waived_sentence
 from auditor.report.grid import grid
 from auditor.report.text import safe_text
 from auditor.report.wording import (
@@ -30,7 +31,8 @@ def render(report: Report, *, width: int = DEFAULT_WIDTH) -> str:
     run = report.run
     rules = f"{plural(run.rules, 'rule')} (matrix {run.matrix_digest[:12]})"
     head = f"Fleet audit {run.id}, started {run.started_at}\nauditor {run.auditor}, {rules}"
-    parts = [safe_lines(head), _coverage(report, width), _findings(report, width), _undetermined(report, width), _unresolved(report)]
+    parts = [safe_lines(head), _coverage(report, width), _findings(report, width), _waived(report, width), _undetermined(report, width)]
+    parts += [_unresolved(report)]
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
@@ -71,6 +73,17 @@ def _finding_row(finding: Finding) -> list[str]:
     text = f"{finding.title}\n{finding.summary}" if finding.summary else finding.title
     hosts = "\n".join(f"{s.host} ({s.role})" if len(finding.subjects) > 1 else s.host for s in finding.subjects)
     return [finding.severity.upper(), finding.confidence, safe_lines(hosts), safe_lines(text), finding.id]
+
+
+def _waived(report: Report, width: int) -> str:
+    parts = []
+    if report.waived:
+        rows = [[safe_text(text) for text in waived_row(entry)] for entry in report.waived]
+        parts.append(f"WAIVED\n{waived_sentence(report)}\n\n{grid(WAIVED_HEADS, rows, width=width)}")
+    if report.stale_waivers:
+        rows = [[safe_text(text) for text in stale_row(entry)] for entry in report.stale_waivers]
+        parts.append(f"STALE WAIVERS\n{grid(STALE_HEADS, rows, width=width)}")
+    return "\n\n".join(parts)
 
 
 def _undetermined(report: Report, width: int) -> str:

@@ -83,6 +83,7 @@ def findings_sentence(report: Report) -> str:
     """How much is wrong, in one sentence."""
     counts = [f"{count} {severity}" for severity, count in severity_counts(report.findings).items() if count]
     wrong = f"{plural(len(report.findings), 'finding')} ({', '.join(counts)})" if counts else "No findings"
+    wrong += f"; {len(report.waived)} waived" if report.waived else ""
     return f"{wrong}; {len(report.undetermined)} undetermined; {report.satisfied} checks satisfied by {plural(report.run.rules, 'rule')}."
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, TypeVar
 
+import msgspec
 from sqlalchemy import ColumnElement, Connection, Row, func, select
 
 from auditor.model.errors import StoreError
@@ -117,7 +118,7 @@ def report(connection: Connection, run: str | None) -> Report:
         raise StoreError(f"the store is damaged: parts of a report are lost ({', '.join(sorted(lost))})")
     rest = _one(connection, digests["rest"], Rest)
     parts: dict[str, Any] = {name: _one(connection, digests[name], kind) for name, kind in PARTS}
-    return Report(schema_version=rest.schema_version, unresolved=rest.unresolved, satisfied=rest.satisfied, **parts)
+    return Report(**msgspec.structs.asdict(rest), **parts)
 
 
 def _last_reported(connection: Connection) -> int:

@@ -6,8 +6,9 @@ from typing import Any, Literal
 
 import msgspec
 
-from auditor.model.finding import Edge, Finding, HostCoverage, Product, Run
+from auditor.model.finding import Edge, Finding, HostCoverage, Product, Run, Waived
 from auditor.model.host import HostResult, Target
+from auditor.model.waiver import StaleWaiver
 
 RunKind = Literal["audit", "collect", "check", "investigate", "import"]
 RunState = Literal["running", "finished", "interrupted"]
@@ -46,6 +47,8 @@ class Rest(msgspec.Struct, frozen=True, kw_only=True):
     schema_version: int
     unresolved: tuple[str, ...]
     satisfied: int
+    waived: tuple[Waived, ...] = ()
+    stale_waivers: tuple[StaleWaiver, ...] = ()
 
 
 PARTS: tuple[tuple[str, Any], ...] = (

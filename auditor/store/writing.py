@@ -129,7 +129,13 @@ def _storable(text: str) -> str:
 
 
 def _report(connection: Connection, run: int, report: Report) -> None:
-    rest = Rest(schema_version=report.schema_version, unresolved=report.unresolved, satisfied=report.satisfied)
+    rest = Rest(
+        schema_version=report.schema_version,
+        unresolved=report.unresolved,
+        satisfied=report.satisfied,
+        waived=report.waived,
+        stale_waivers=report.stale_waivers,
+    )
     blobs = {name: pack(getattr(report, name)) for name, _ in PARTS} | {"rest": pack(rest)}
     save_blobs(connection, list(blobs.values()))
     connection.execute(PART.delete().where(PART.c.run == run))
