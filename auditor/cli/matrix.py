@@ -1,4 +1,4 @@
-"""`auditor matrix`: rules and product signatures listed, shown, checked for errors, and tested with the cases beside them."""
+"""`auditor matrix`: rules and product signatures listed, shown, checked, tested, written, and laid against a fleet and each other."""
 
 from __future__ import annotations
 
@@ -39,8 +39,11 @@ matrix = LazyGroup(
         "show": (_HERE, "Show one rule or signature."),
         "lint": (_HERE, "Check all files and say what is wrong with them."),
         "test": (_HERE, "Run the cases beside rules and signatures."),
+        "new": ("auditor.cli.matrix_new", "Write a rule and its cases from questions, or from options."),
+        "coverage": ("auditor.cli.matrix_coverage", "Show which rules could be decided on the fleet in the store, which not and why."),
+        "grid": ("auditor.cli.matrix_grid", "Show products against Windows and against products: supported, unsupported, conflicts."),
     },
     params=everywhere_options(plain=True),
-    help="List, show, lint and test rules and product signatures.",
+    help="List, show, lint, test and write rules and product signatures; see what they cover.",
     context_settings={"max_content_width": 120},
 )
