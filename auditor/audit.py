@@ -40,7 +40,7 @@ def request_for(
     """What to ask, so that this matrix can be decided."""
     from auditor.matrix import requested_event_sources, requested_keys, requested_logs
 
-    keys, files = requested_keys(matrix.signatures, matrix.rules)
+    keys, files = requested_keys(matrix.signatures, matrix.rules, matrix.lists)
     return ProbeRequest(
         sections=tuple(sections) or SCRIPTED_SECTIONS,
         security_keys=keys,
@@ -113,13 +113,14 @@ def results_in_order(store: Store, run: str, inventory: Inventory) -> list[Asked
 
 def check(asked: Sequence[Asked], matrix: Matrix, run: Run, refused: Iterable[Problem] = ()) -> Report:
     """Evaluates the rules over what was collected. `refused` are inventory hosts that can't be asked; they count as not seen."""
-    from auditor.analysis.evaluate import evaluate
+    from auditor.analysis.evaluate import evaluate_rules
     from auditor.analysis.fleet import build_fleet
+    from auditor.analysis.ruleset import RuleSet
 
     snapshots = {target.name: result.snapshot for target, result in asked if result.snapshot is not None}
     reasons = {target.name: result.reason for target, result in asked if result.snapshot is None}
     fleet = build_fleet(snapshots, [target for target, _ in asked], matrix, reasons)
-    evaluation = evaluate(fleet, matrix)
+    evaluation = evaluate_rules(fleet, RuleSet(matrix, today=run.started_at[:10]))
     return Report(
         run=run,
         coverage=(*(host_coverage(result) for _, result in asked), *map(refused_coverage, refused)),
