@@ -15,13 +15,14 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from auditor import __version__
-from auditor.analysis.precheck.run import check_waves, worst
+from auditor.analysis.precheck.run import NO_WAIVERS, check_waves, worst
 from auditor.analysis.precheck.spec import driver_change, read_change
 from auditor.changefile import PlannedWave, load_changes, read_driver
 from auditor.model.errors import UsageError
 from auditor.model.host import Target
 from auditor.model.pattern import matches_any
 from auditor.model.whatif import CHANGE_KINDS, Change, ChangeKind, HostAnswer, Precheck, Prerequisite, Wave
+from auditor.model.waiver import Waivers
 from auditor.stored_fleet import StoredFleet
 
 FLAGS: Mapping[ChangeKind, str] = MappingProxyType({kind: "--" + kind.replace("_", "-") for kind in CHANGE_KINDS})
@@ -48,7 +49,7 @@ class Chosen(NamedTuple):
     unknown: tuple[str, ...]
 
 
-def precheck(stored: StoredFleet, wanted: Wanted, now: datetime) -> Precheck:
+def precheck(stored: StoredFleet, wanted: Wanted, now: datetime, waivers: Waivers = NO_WAIVERS) -> Precheck:
     """The answer for each host. Raises UsageError and InputFileError with what is wrong in the question."""
     planned = _planned(stored, wanted)
     default = _choose(stored, wanted) if any(not wave.hosts for wave in planned) or not planned else Chosen((), ())
@@ -58,7 +59,7 @@ def precheck(stored: StoredFleet, wanted: Wanted, now: datetime) -> Precheck:
         chosen = _choose(stored, Wanted(limit=",".join(wave.hosts))) if wave.hosts else default
         waves.append(Wave(name=wave.name, hosts=chosen.known, changes=wave.changes))
         unknown += [_nothing_known(stored, host, wave) for host in chosen.unknown]
-    outcome = check_waves(stored.fleet, waves, stored.rules, stored.detector, now, stored.candidates)
+    outcome = check_waves(stored.fleet, waves, stored.rules, stored.detector, now, stored.candidates, waivers)
     order = {wave.name: number for number, wave in enumerate(waves)}
     hosts = sorted([*outcome.hosts, *unknown], key=lambda answer: (order[answer.wave], answer.host.casefold()))
     return Precheck(

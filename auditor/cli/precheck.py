@@ -10,8 +10,10 @@ import click
 from auditor.cli.flags import Everywhere, flag, verb
 from auditor.cli.inventory import inventory_flags
 from auditor.cli.say import Outputs, Renderings, width
+from auditor.cli.waiving import waivers_flag
 
 if TYPE_CHECKING:
+    from auditor.model.waiver import Waivers
     from auditor.model.whatif import Precheck
     from auditor.precheck import Wanted
 
@@ -39,7 +41,7 @@ def _own_flags() -> list[click.Parameter]:
     ]
 
 
-@verb("precheck", *_own_flags(), *inventory_flags())
+@verb("precheck", *_own_flags(), waivers_flag(), *inventory_flags())
 def precheck(
     every: Everywhere,
     host: tuple[str, ...],
@@ -47,6 +49,7 @@ def precheck(
     max_age: str,
     allow_conditions: bool,
     change: Path | None,
+    waivers: tuple[Path, ...],
     trust_inventory: bool,
     vault_password_file: tuple[Path, ...],
     **texts: tuple[str, ...],
@@ -58,16 +61,17 @@ def precheck(
     --allow-conditions), 3 for unknown, 0 for go.
     """
     from auditor.precheck import Wanted
+    from auditor.waivers import load_waivers
 
     outputs = Outputs.plan(every, ("table", "json", "markdown"))
     wanted = Wanted(hosts=host, groups=group, limit=every.limit, changes=dict(texts), file=change)  # type: ignore[arg-type]
-    found = _answer(every, wanted, max_age, trust_inventory, vault_password_file)
+    found = _answer(every, wanted, load_waivers(waivers), max_age, trust_inventory, vault_password_file)
     outputs.emit(_renderings(found))
     outputs.say_files()
     return 0 if allow_conditions and found.answer == "go with conditions" else CODES[found.answer]
 
 
-def _answer(every: Everywhere, wanted: Wanted, max_age: str, trust: bool, vault: tuple[Path, ...]) -> Precheck:
+def _answer(every: Everywhere, wanted: Wanted, waivers: Waivers, max_age: str, trust: bool, vault: tuple[Path, ...]) -> Precheck:
     from datetime import UTC, datetime
 
     from auditor.cli.matrix import load
@@ -81,7 +85,7 @@ def _answer(every: Everywhere, wanted: Wanted, max_age: str, trust: bool, vault:
     matrix = load(every)
     targets = load_inventory(every.inventory, trust=trust, vault_password_files=vault).targets if every.inventory else None
     with open_store(every.store or default_path(), write=False) as store:
-        return check(stored_fleet(store, matrix, targets, now, age), wanted, now)
+        return check(stored_fleet(store, matrix, targets, now, age), wanted, now, waivers)
 
 
 def _renderings(found: Precheck) -> Renderings:

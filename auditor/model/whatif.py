@@ -13,7 +13,7 @@ from typing import Literal, get_args
 
 import msgspec
 
-from auditor.model.finding import Evidence, Finding, ProductRole
+from auditor.model.finding import Evidence, Finding, ProductRole, Waived
 from auditor.model.host import DriverRecord
 from auditor.model.selector import Generation
 
@@ -143,6 +143,8 @@ class HostAnswer(msgspec.Struct, frozen=True, kw_only=True):
     """What can't be decided and bears on the answer, worst first."""
     cured: tuple[Delta, ...] = ()
     """Violations that are gone with it."""
+    waived: tuple[Waived, ...] = ()
+    """What it adds or leaves open and somebody accepts; it has no part in the answer."""
     prerequisites: tuple[Prerequisite, ...] = ()
     radius: Radius = Radius()
     decided: int = 0

@@ -5,7 +5,7 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterable, Iterator, Sequence
 
-from auditor.model.finding import Edge, Finding
+from auditor.model.finding import Edge, Finding, Waived
 from auditor.model.whatif import CHANGE_SECTION, Answer, Delta, Dependent, HostAnswer, Precheck, Prerequisite
 from auditor.report.statements import grouped, merged, own_evidence, said, supports
 from auditor.report.text import clip, markdown_code, safe_markdown, safe_text
@@ -61,6 +61,7 @@ def _host_lines(answer: HostAnswer, width: int) -> Iterator[str]:
     yield from _section("ADDS", [line for delta in answer.added for line in _delta_lines(delta, width)])
     yield from _section("CAN'T BE DECIDED, AND COULD SAY NO", [line for delta in answer.open for line in _delta_lines(delta, width)])
     yield from _section("CURES", [_wrapped(f"    - {_title(delta.finding)}", width, 6) for delta in answer.cured])
+    yield from _section("ACCEPTED", [_wrapped(f"    - {waived_words(entry)}", width, 6) for entry in answer.waived])
     yield from _section("BEFOREHAND AND AFTERWARDS", [_wrapped(f"    - {need_words(need)}", width, 6) for need in answer.prerequisites])
     yield from _section("WHO FEELS IT", [_wrapped(f"    - {line}", width, 6) for line in radius_lines(answer)])
     if answer.undecided_before or answer.lesser_open:
@@ -112,6 +113,11 @@ def _supports(text: str) -> str:
 def _edge(edge: Edge) -> str:
     proof = "; ".join(f"{e.section} {clip(e.record, VALUE_LIMIT)}" for e in edge.evidence[:2])
     return f"{node_words(edge.source)} {edge_words(edge)} {node_words(edge.target)}, says {edge.claimant}{': ' + proof if proof else ''}"
+
+
+def waived_words(entry: Waived) -> str:
+    """An accepted finding with who accepts it."""
+    return f"{_title(entry.finding)}, accepted by {entry.owner} until {entry.until} ({entry.waiver}): {entry.reason}"
 
 
 def need_words(need: Prerequisite) -> str:

@@ -276,3 +276,17 @@ def test_an_empty_store_is_told(world: list[str], tmp_path: Path, capsys: pytest
         ["--store", str(tmp_path / "empty.db"), *matrix, "--host", "A", "--remove", "acme-guard"], capsys, "the store holds no results"
     )
     _refused(["--store", str(tmp_path / "none.db"), *matrix, "--host", "A", "--remove", "acme-guard"], capsys, "no store at", code=1)
+
+
+def test_what_is_accepted_has_no_part_in_the_answer(world: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = _driver(tmp_path / "EvilDrv.sys")
+    waivers = tmp_path / "w.yml"
+    waivers.write_text("waivers: [{id: w, rule: own-driver, hosts: [A], reason: a test, owner: J. Doe, until: 2099-12-31}]\n")
+    options = ["--driver", str(file), "--waivers", str(waivers), "--format", "json"]
+    run(["precheck", *world, "--host", "A", "--host", "B", *options])
+    answers = {h["host"]: h for h in _json(capsys)["hosts"]}
+    assert [w["owner"] for w in answers["A"]["waived"]] == ["J. Doe"]
+    assert "own-driver" not in [d["finding"]["rule"] for d in answers["A"]["added"]]
+    assert (answers["B"]["answer"], answers["B"]["waived"]) == ("no-go", [])
+    run(["precheck", *world, "--host", "A", *options[:-2]])
+    assert "accepted by J. Doe until 2099-12-31" in " ".join(capsys.readouterr().out.split())

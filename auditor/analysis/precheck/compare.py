@@ -12,7 +12,7 @@ Rules of this file:
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from typing import NamedTuple
 
 import msgspec
@@ -22,7 +22,7 @@ from auditor.analysis.evaluate import Evaluation, bind
 from auditor.analysis.fleet import Fleet
 from auditor.analysis.precheck.state import MAY_COME, NOT_KNOWN
 from auditor.analysis.ruleset import CompiledRule, RuleSet
-from auditor.model.finding import Evidence, Finding
+from auditor.model.finding import Evidence, Finding, Waived
 from auditor.model.selector import Condition, DriverSelector, TiesSelector
 from auditor.model.whatif import Delta
 
@@ -44,6 +44,8 @@ class Comparison(msgspec.Struct, frozen=True, kw_only=True):
     cured: tuple[Delta, ...]
     unrelated: tuple[Finding, ...]
     """Not decided before and after, and nothing that the rule looks at has changed."""
+    waived: tuple[Waived, ...] = ()
+    """Taken out of `added` and `open`: somebody accepts it."""
 
 
 def compare(before: Side, after: Side, rules: RuleSet, brought: Collection[Evidence]) -> Comparison:
@@ -84,6 +86,20 @@ def bears(before: Fleet, after: Fleet, compiled: CompiledRule, finding: Finding)
     if len(hosts) < len(compiled.rule.roles):
         return True  # told for one host, for want of knowing the other
     return any(_differs(before, after, compiled, leaf, hosts) for leaf in _leaves(compiled))
+
+
+def accept(found: Comparison, accepted: Callable[[Finding], Waived | None]) -> Comparison:
+    """Without what somebody accepts."""
+    waived: list[Waived] = []
+    kept: dict[str, list[Delta]] = {"added": [], "open": []}
+    for part, deltas in (("added", found.added), ("open", found.open)):
+        for delta in deltas:
+            entry = accepted(delta.finding)
+            if entry is None:
+                kept[part].append(delta)
+            else:
+                waived.append(entry)
+    return msgspec.structs.replace(found, added=tuple(kept["added"]), open=tuple(kept["open"]), waived=tuple(waived))
 
 
 class _Leaf(NamedTuple):

@@ -12,15 +12,18 @@ from auditor.analysis.facts import HostFacts
 from auditor.analysis.fleet import Fleet
 from auditor.analysis.forking import fork_fleet
 from auditor.analysis.precheck.apply import apply_change
-from auditor.analysis.precheck.compare import Comparison, Side, compare, further_hosts, waits_for_files
+from auditor.analysis.precheck.compare import Comparison, Side, accept, compare, further_hosts, waits_for_files
 from auditor.analysis.precheck.prerequisites import prerequisites
 from auditor.analysis.precheck.radius import radius_of
 from auditor.analysis.precheck.state import State, facts_of
 from auditor.analysis.ruleset import RuleSet
-from auditor.model.finding import Evidence, Finding
+from auditor.analysis.waive import Scope, expired, waived_by
+from auditor.model.finding import Evidence, Finding, Waived
 from auditor.model.grade import SEVERITIES
 from auditor.model.whatif import ANSWERS, CHANGE_SECTION, Answer, Delta, Elsewhere, HostAnswer, Prerequisite, Wave
+from auditor.model.waiver import Waivers
 
+NO_WAIVERS = Waivers()
 SAYS_NO = SEVERITIES.index("high")
 """From this severity on an added violation is a no-go, whatever its confidence."""
 
@@ -53,14 +56,20 @@ class Outcome(NamedTuple):
 
 
 def check_waves(
-    fleet: Fleet, waves: Sequence[Wave], rules: RuleSet, detector: Detector, now: datetime, candidates: Candidates | None = None
+    fleet: Fleet,
+    waves: Sequence[Wave],
+    rules: RuleSet,
+    detector: Detector,
+    now: datetime,
+    candidates: Candidates | None = None,
+    waivers: Waivers = NO_WAIVERS,
 ) -> Outcome:
     """One wave after the other, each on what the ones before have left. The hosts of all waves are collected ones of the fleet."""
     moment = Moment(fleet, {}, candidates or ScannedCandidates())
     answers: list[HostAnswer] = []
     elsewhere: list[Elsewhere] = []
     for wave in waves:
-        moment, found, others = _check_wave(moment, wave, rules, detector, now)
+        moment, found, others = _check_wave(moment, wave, rules, detector, now, waivers)
         answers += found
         elsewhere += [Elsewhere(wave=wave.name, deltas=others)] if others else []
     return Outcome(tuple(answers), tuple(elsewhere))
@@ -72,7 +81,7 @@ def worst(answers: Iterable[Answer]) -> Answer:
 
 
 def _check_wave(
-    moment: Moment, wave: Wave, rules: RuleSet, detector: Detector, now: datetime
+    moment: Moment, wave: Wave, rules: RuleSet, detector: Detector, now: datetime, waivers: Waivers
 ) -> tuple[Moment, list[HostAnswer], tuple[Delta, ...]]:
     states, needs = {}, {}
     for host in wave.hosts:
@@ -84,7 +93,7 @@ def _check_wave(
     old = Side(moment.fleet, evaluate_rules(moment.fleet, rules, around, moment.candidates))
     new = Side(after, evaluate_rules(after, rules, around, later))
     brought = [evidence for host, state in states.items() for evidence in (*state.brought, *_new_products(moment.fleet.hosts[host], wave))]
-    difference = compare(old, new, rules, brought)
+    difference = accept(compare(old, new, rules, brought), lambda finding: _accepted(after, waivers, finding, now))
     answers = [
         _answer(moment.fleet.hosts[host], wave, states[host], _of_host(difference, host), needs[host], new, rules, now)
         for host in wave.hosts
@@ -109,6 +118,16 @@ def _changed(moment: Moment, host: str, wave: Wave, detector: Detector) -> tuple
     return state, list(needs)
 
 
+def _accepted(fleet: Fleet, waivers: Waivers, finding: Finding, now: datetime) -> Waived | None:
+    """Who accepts a finding, if anybody."""
+    valid = [entry.waiver for entry in waivers.entries if entry.waiver.rule == finding.rule and not expired(entry.waiver, now.date())]
+    if not valid:
+        return None
+    hosts = {name: fleet.hosts[name] for name in _hosts(finding)}
+    scope = Scope({name: facts.groups for name, facts in hosts.items()}, (p for facts in hosts.values() for p in facts.products))
+    return next((waived_by(waiver, finding) for waiver in valid if scope.fits(waiver, finding)), None)
+
+
 def _new_products(facts: HostFacts, wave: Wave) -> list[Evidence]:
     """The changes that bring a product which the host does not have yet, as evidence of what they bring."""
     there = {product.id for product in facts.products if not product.remnant}
@@ -121,7 +140,13 @@ def _of_host(difference: Comparison, host: str) -> Comparison:
         return tuple(delta for delta in deltas if host in _hosts(delta.finding))
 
     unrelated = tuple(finding for finding in difference.unrelated if host in _hosts(finding))
-    return Comparison(added=ours(difference.added), open=ours(difference.open), cured=ours(difference.cured), unrelated=unrelated)
+    return Comparison(
+        added=ours(difference.added),
+        open=ours(difference.open),
+        cured=ours(difference.cured),
+        unrelated=unrelated,
+        waived=tuple(entry for entry in difference.waived if host in _hosts(entry.finding)),
+    )
 
 
 def _hosts(finding: Finding) -> list[str]:
@@ -150,6 +175,7 @@ def _answer(
         added=found.added,
         open=open_,
         cured=found.cured,
+        waived=found.waived,
         prerequisites=tuple(needs),
         radius=radius_of(after.fleet, facts.name),
         decided=len(rules.by_id) - len(undecided),
