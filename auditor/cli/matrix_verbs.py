@@ -81,11 +81,15 @@ def _without_empty(value: Any) -> Any:
 def lint(every: Everywhere) -> int:
     """Check every rule, signature, table and case file; all that is wrong is printed as file:line:column: id: what was expected."""
     from auditor.matrix import run_cases
+    from auditor.matrix.drift_files import load_baselines, load_drift, load_expected
 
     outputs = Outputs.plan(every, ("table",))
     found = load(every)
     cases = run_cases(folders(every), found)
-    text = f"{len(found.rules)} rules, {len(found.signatures)} products, {len(found.tables)} tables, {len(cases)} cases: no error\n"
+    moving, roles = load_drift(folders(every)).rules, load_baselines(folders(every))
+    load_expected(folders(every))
+    text = f"{len(found.rules)} rules, {len(found.signatures)} products, {len(found.tables)} tables, {len(cases)} cases, "
+    text += f"{len(moving)} rules of what moves by itself, {len(roles)} baselines: no error\n"
     outputs.emit({"table": lambda: text})
     return 0
 

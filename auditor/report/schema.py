@@ -8,8 +8,10 @@ from typing import Any
 import msgspec
 
 from auditor.model.case import Case
+from auditor.model.change import DriftReport
 from auditor.model.crash import CrashDocument
 from auditor.model.finding import Report
+from auditor.model.history import FleetHistory, HostHistory
 from auditor.model.host import Snapshot
 from auditor.model.notice import Notice
 from auditor.report.chain import Chain
@@ -21,6 +23,9 @@ PUBLISHED: tuple[tuple[str, Any], ...] = (
     ("crash", CrashDocument),
     ("case", Case),
     ("notice", Notice),
+    ("drift", DriftReport),
+    ("host-history", HostHistory),
+    ("fleet-history", FleetHistory),
 )
 
 

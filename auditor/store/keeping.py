@@ -26,8 +26,18 @@ def lives(connection: Connection) -> dict[str, FindingLife]:
 
 
 def note_run(connection: Connection, view: RunView) -> None:
-    """Lets a run's report change the lives of findings."""
-    save_lives(connection, advance(lives(connection), view))
+    """Lets a run's report change the lives of findings.
+
+    A damaged life costs no run its report: it is left as it is, so that reading the lives goes on telling of the damage.
+    """
+    known: dict[str, FindingLife] = {}
+    damaged: set[str] = set()
+    for row in connection.execute(select(LIFE)):
+        try:
+            known[row.id] = _value(row, row.id, FindingLife)
+        except StoreError:
+            damaged.add(row.id)
+    save_lives(connection, (life for life in advance(known, view) if life.id not in damaged))
 
 
 def save_lives(connection: Connection, changed: Iterable[FindingLife]) -> None:

@@ -17,10 +17,12 @@ from auditor.analysis.drift.doubts import Doubts
 from auditor.analysis.drift.items import Item, plain
 from auditor.analysis.drift.normalise import Normaliser
 from auditor.analysis.drift.own import OwnNames, own_names
-from auditor.model.host import SECTION_NAMES, Snapshot
+from auditor.model.host import SECTION_NAMES, Question, Snapshot
 
 FEWEST = 3
 ALL = "*"
+ASKED = "security"
+"""The section that holds what was asked for by name: what was not asked for is not missing."""
 
 
 class Outlier(NamedTuple):
@@ -55,12 +57,31 @@ class _Table:
     """One section of all hosts of a group."""
 
     def __init__(self) -> None:
-        self.whole: set[int] = set()
-        """Hosts whose listing is complete."""
-        self.doubts: dict[int, Doubts] = {}
-        """Of those that have gaps or are not complete."""
+        self.plain: set[int] = set()
+        """Hosts whose listing is complete whatever was asked."""
+        self.asked: dict[Question, tuple[Doubts, set[int]]] = {}
+        """Hosts whose listing holds all that they were asked for, by the question."""
+        self.gaps: dict[int, Doubts] = {}
+        """Hosts that were seen in part."""
         self.variants: dict[str, dict[Item, list[int]]] = {}
         """Identity of a record to its variants and the hosts that have each."""
+
+    def surely_without(self, item: Item, there: set[int]) -> int:
+        """How many hosts surely lack a record that these hosts have. Costs no more than the hosts that have it."""
+        count = _beside(self.plain, there)
+        count += sum(_beside(hosts, there) for doubts, hosts in self.asked.values() if not doubts.of_record(item))
+        return count + sum(host not in there and not doubts.of_record(item) for host, doubts in self.gaps.items())
+
+    def lacking(self, item: Item, there: set[int]) -> list[int]:
+        """The hosts that surely lack it."""
+        found = self.plain - there
+        for doubts, hosts in self.asked.values():
+            found |= hosts - there if not doubts.of_record(item) else set()
+        return sorted(found | {host for host, doubts in self.gaps.items() if host not in there and not doubts.of_record(item)})
+
+
+def _beside(hosts: set[int], there: set[int]) -> int:
+    return len(hosts) - sum(host in hosts for host in there)
 
 
 class Peers:
@@ -91,14 +112,21 @@ class Peers:
             section = getattr(snapshot.sections, name)
             if not section.usable:
                 continue
-            if section.gaps or section.status != "ok" or (name == "security" and snapshot.asked is not None):
-                table.doubts[number] = doubts = Doubts(section, self._normaliser.plan(name), snapshot.asked)
-                if not doubts.whole:
-                    table.whole.add(number)
-            else:
-                table.whole.add(number)
+            self._place(table, name, number, snapshot)
             for item in self._normaliser.items(name, section.records, system):
                 table.variants.setdefault(item.identity, {}).setdefault(item, []).append(number)
+
+    def _place(self, table: _Table, name: str, number: int, snapshot: Snapshot) -> None:
+        section = getattr(snapshot.sections, name)
+        plan = self._normaliser.plan(name)
+        if section.gaps or section.status != "ok":
+            table.gaps[number] = Doubts(section, plan, snapshot.asked)
+        elif name == ASKED and snapshot.asked is not None:
+            if snapshot.asked not in table.asked:
+                table.asked[snapshot.asked] = Doubts(section, plan, snapshot.asked), set()
+            table.asked[snapshot.asked][1].add(number)
+        else:
+            table.plain.add(number)
 
     def outliers(self, only: str | None = None) -> Iterator[Outlier]:
         """All who differ, or what one host differs in; by section and record."""
@@ -120,9 +148,8 @@ class Peers:
             return False, None
         record = _Record(section, key.casefold(), table, self._normaliser, self._names)
         if not field:
-            there, absent = record.there, record.absent()
-            most = max(len(there), len(absent))
-            return _is_majority(most, len(there) + len(absent)), len(there) > len(absent)
+            there, absent = len(record.there), record.absent()
+            return _is_majority(max(there, absent), there + absent), there > absent
         counts = record.values(field)
         value, count = counts.most_common(1)[0] if counts else (None, 0)
         return _is_majority(count, counts.total()), plain(value)
@@ -143,18 +170,12 @@ class _Record:
         self._null_is_none = frozenset(plan.absent_when_null)
         self.there: set[int] = {host for hosts in self._variants.values() for host in hosts}
 
-    def absent(self) -> set[int]:
-        """Hosts that surely lack it."""
-        missing = self._table.whole - self.there
-        if not missing or not self._variants:
-            return missing
-        item = next(iter(self._variants))
-        return {h for h in missing if h not in self._table.doubts or not self._table.doubts[h].of_record(item)}
+    def absent(self) -> int:
+        """How many hosts surely lack it."""
+        item = next(iter(self._variants)) if self._variants else Item("", (), ())
+        return self._table.surely_without(item, self.there)
 
     def outliers(self, hosts: Sequence[str], wanted: int | None) -> Iterator[Outlier]:
-        alike_in_all = len(self._variants) == 1 and len(self.there) >= len(self._table.whole) and self._table.whole <= self.there
-        if alike_in_all:
-            return
         yield from self._presence(hosts, wanted)
         if len(self._variants) > 1:
             for field in next(iter(self._variants)).names:
@@ -163,17 +184,18 @@ class _Record:
 
     def _presence(self, hosts: Sequence[str], wanted: int | None) -> Iterator[Outlier]:
         absent = self.absent()
-        known = len(self.there) + len(absent)
+        known = len(self.there) + absent
         if not absent:
             return
-        item = max(self._variants, key=lambda variant: len(self._variants[variant]))
         if _is_majority(len(self.there), known):
+            item = max(self._variants, key=lambda variant: len(self._variants[variant]))
             delta = Delta(section=self._section, key=item.key, kind="removed", before=item.fields())
-            yield from (Outlier(hosts[h], delta, len(self.there), known) for h in sorted(absent) if wanted in (None, h))
-        elif _is_majority(len(absent), known):
+            lacking = self._table.lacking(item, self.there)
+            yield from (Outlier(hosts[h], delta, len(self.there), known) for h in lacking if wanted in (None, h))
+        elif _is_majority(absent, known):
             for variant, owners in self._variants.items():
                 delta = Delta(section=self._section, key=variant.key, kind="added", after=variant.fields())
-                yield from (Outlier(hosts[h], delta, len(absent), known) for h in owners if wanted in (None, h))
+                yield from (Outlier(hosts[h], delta, absent, known) for h in owners if wanted in (None, h))
 
     def values(self, field: str) -> Counter[Any]:
         """How many hosts have each known value of a field, own names masked where values differ."""
@@ -205,7 +227,7 @@ class _Record:
         for value, others in owners.items():
             for host in others if value != usual else ():
                 item = keys[host]
-                doubts = self._table.doubts.get(host)
+                doubts = self._table.gaps.get(host)
                 if wanted not in (None, host) or (doubts and doubts.of_field(item, field)):
                     continue
                 own = plain(item.get(field))
