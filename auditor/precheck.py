@@ -21,8 +21,8 @@ from auditor.changefile import PlannedWave, load_changes, read_driver
 from auditor.model.errors import UsageError
 from auditor.model.host import Target
 from auditor.model.pattern import matches_any
-from auditor.model.whatif import CHANGE_KINDS, Change, ChangeKind, HostAnswer, Precheck, Prerequisite, Wave
 from auditor.model.waiver import Waivers
+from auditor.model.whatif import CHANGE_KINDS, Change, ChangeKind, HostAnswer, Precheck, Prerequisite, Wave
 from auditor.stored_fleet import StoredFleet
 
 FLAGS: Mapping[ChangeKind, str] = MappingProxyType({kind: "--" + kind.replace("_", "-") for kind in CHANGE_KINDS})

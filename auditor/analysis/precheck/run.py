@@ -20,8 +20,8 @@ from auditor.analysis.ruleset import RuleSet
 from auditor.analysis.waive import Scope, expired, waived_by
 from auditor.model.finding import Evidence, Finding, Waived
 from auditor.model.grade import SEVERITIES
-from auditor.model.whatif import ANSWERS, CHANGE_SECTION, Answer, Delta, Elsewhere, HostAnswer, Prerequisite, Wave
 from auditor.model.waiver import Waivers
+from auditor.model.whatif import ANSWERS, CHANGE_SECTION, Answer, Delta, Elsewhere, HostAnswer, Prerequisite, Wave
 
 NO_WAIVERS = Waivers()
 SAYS_NO = SEVERITIES.index("high")
