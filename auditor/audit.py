@@ -80,13 +80,14 @@ def collect_into_store(
         raise UsageError("there is no target to ask", next_step="Look at the inventory with `auditor inventory`.")
     failed: list[AuditorError] = []
 
-    def keep(result: HostResult) -> None:
+    def keep(results: list[HostResult]) -> None:
         try:
-            store.save_result(run, targets[result.host], result)
+            store.save_results(run, [(targets[result.host], result) for result in results])
         except AuditorError as error:
             failed.append(error)
             stop.set()
-        tell(result)
+        for result in results:
+            tell(result)
 
     collect_fleet(
         inventory.targets,
@@ -94,7 +95,7 @@ def collect_into_store(
         request,
         limits=limits,
         now=now,
-        on_result=keep,
+        on_results=keep,
         allow_unverified=allow_unverified,
         allow_credssp=allow_credssp,
         use_proxy=use_proxy,

@@ -6,11 +6,13 @@ Owns the threads, the order of results, the credential canary and the way out on
 from __future__ import annotations
 
 import logging
+import sys
 import threading
 import time
 import traceback
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -19,6 +21,7 @@ import msgspec
 from auditor.collect.assemble import Asked, failed_result, make_result
 from auditor.collect.canary import CredentialCanary
 from auditor.collect.kerberos import Tickets
+from auditor.collect.logon import NtlmHashes
 from auditor.collect.policy import Allowed, refusal
 from auditor.collect.recording import Recording, make_recording
 from auditor.collect.session import HostSession
@@ -33,6 +36,7 @@ from auditor.probes.bundle import ProbeRequest, build_bundle
 
 _log = logging.getLogger(__name__)
 _LOOK_SECONDS = 0.2
+_SWITCH_SECONDS = 0.001
 _SCRIPT_MARGIN_SECONDS = 10
 """The probe on the host ends itself so long before we give it up, so that what it has still arrives."""
 
@@ -60,6 +64,7 @@ def collect_fleet(
     limits: Limits | None = None,
     now: Callable[[], datetime] | None = None,
     on_result: Callable[[HostResult], None] | None = None,
+    on_results: Callable[[list[HostResult]], None] | None = None,
     allow_unverified: bool = False,
     allow_credssp: bool = False,
     use_proxy: bool = False,
@@ -68,6 +73,8 @@ def collect_fleet(
 ) -> list[HostResult]:
     """Ask every target; the results are in the order of the targets, `on_result` gets each as it comes, in the calling thread.
 
+    `on_results` gets those that came at the same moment together, so that whoever keeps them need not write for each of them.
+
     A host that can't be asked is a result with a reason. Ctrl-C (or `stop`) ends the run: what was collected stays, the rest is
     `not_asked: interrupted`, and `stop` is set; a second Ctrl-C is raised. Raises UsageError for a request that no probe can answer.
     `record` gets each exchange, without secrets, in the thread of its host; what it raises fails that host.
@@ -75,17 +82,27 @@ def collect_fleet(
     limits = limits or Limits()
     run = _Run(limits, bounded(request, limits), now or _utc_now, stop or threading.Event())
     run.allowed = Allowed(unverified=allow_unverified, credssp=allow_credssp)
-    run.ways = Ways(TlsContexts(), CredentialCanary(), Tickets(), use_proxy, limits.connect_seconds)
+    run.ways = Ways(TlsContexts(), CredentialCanary(), Tickets(), use_proxy, limits.connect_seconds, NtlmHashes())
     run.record = record
+
+    def tell(done: list[HostResult]) -> None:
+        if on_results is not None:
+            on_results(done)
+        for result in done if on_result is not None else ():
+            on_result(result)  # type: ignore[misc]
+
     results: dict[str, HostResult] = {}
-    with ThreadPoolExecutor(max_workers=max(1, min(limits.parallel, len(targets))), thread_name_prefix="collect") as pool:
+    with (
+        _quick_switching(),
+        ThreadPoolExecutor(max_workers=max(1, min(limits.parallel, len(targets))), thread_name_prefix="collect") as pool,
+    ):
         futures = {pool.submit(run.ask, target, credentials.get(target.name)): target for target in targets}
         try:
-            _gather(futures, results, on_result)
+            _gather(futures, results, tell)
         except KeyboardInterrupt:
             run.stop.set()
             _log.warning("interrupted: %d of %d hosts are done; closing the shells of the others", len(results), len(targets))
-            _gather(futures, results, on_result)
+            _gather(futures, results, tell)
         except BaseException:
             run.stop.set()
             raise
@@ -103,6 +120,17 @@ def bounded(request: ProbeRequest, limits: Limits) -> ProbeRequest:
     )
 
 
+@contextmanager
+def _quick_switching() -> Iterator[None]:
+    """Threads that wait for replies get their turn soon: with the usual 5 ms each reply waits so long for whoever computes."""
+    usual = sys.getswitchinterval()
+    sys.setswitchinterval(min(usual, _SWITCH_SECONDS))
+    try:
+        yield
+    finally:
+        sys.setswitchinterval(usual)
+
+
 class _Run:
     """What the threads of one collection share."""
 
@@ -117,6 +145,8 @@ class _Run:
         self.ways = Ways(TlsContexts(), CredentialCanary(), Tickets())
         self._input = framing.pack_script(build_bundle(request))
         self._command = framing.command_line()
+        self._reading = threading.Semaphore(1)
+        """Reading an answer is all computing: one at a time, so that the others' replies are taken without delay."""
 
     def ask(self, target: Target, credential: Credential | None) -> HostResult:
         """The result of one target, whatever happens."""
@@ -148,25 +178,24 @@ class _Run:
         asked = Asked(target, self.request, self.now().astimezone(UTC), self.limits.answer_bytes)
         second = WmiWay(target, self.request, answer_bytes=self.limits.answer_bytes, now=self.now)
         told = session.ask(self._command, self._input, None if target.way == "powershell" else second)
-        result = make_result(asked, told, time.monotonic() - started, second)
+        seconds = time.monotonic() - started
+        with self._reading:
+            result = make_result(asked, told, seconds, second)
         if self.record is not None:
             self.record(make_recording(asked, told, second, result))
         _log.info("host %s: %s, %d bytes in %.1f s", target.name, result.status, len(told.output), result.seconds)
         return result
 
 
-def _gather(
-    futures: dict[Future[HostResult], Target], results: dict[str, HostResult], on_result: Callable[[HostResult], None] | None
-) -> None:
+def _gather(futures: dict[Future[HostResult], Target], results: dict[str, HostResult], tell: Callable[[list[HostResult]], None]) -> None:
     """Take results as they come; short waits, so that Ctrl-C is seen at once."""
     left = {future for future, target in futures.items() if target.name not in results}
     while left:
         done, left = wait(left, timeout=_LOOK_SECONDS, return_when=FIRST_COMPLETED)
-        for future in done:
-            result = future.result()
-            results[result.host] = result
-            if on_result is not None:
-                on_result(result)
+        new = [future.result() for future in done]
+        results.update({result.host: result for result in new})
+        if new:
+            tell(new)
 
 
 def _place(error: Exception) -> str:

@@ -31,6 +31,25 @@ _SEALED = "application/HTTP-SPNEGO-session-encrypted"
 _SEALED_CREDSSP = "application/HTTP-CredSSP-session-encrypted"
 
 
+class NtlmHashes:
+    """NTLM's hash of each password, made once a collection: the library makes it anew for every connection, and slowly."""
+
+    def __init__(self) -> None:
+        self._found: dict[int, bytes] = {}
+
+    def credential(self, credential: Credential) -> Any:
+        """What pyspnego takes for user and password."""
+        import spnego
+        from spnego._ntlm_raw.crypto import ntowfv1
+
+        password = credential.reveal()
+        if not credential.user or not password:
+            return spnego.Password(credential.user or "", password or "")
+        if credential.key not in self._found:
+            self._found[credential.key] = ntowfv1(password)
+        return spnego.NTLMHash(credential.user, nt_hash=self._found[credential.key].hex())
+
+
 def standing_header(target: Target, credential: Credential) -> str:
     """The Authorization header of mechanisms that send the same with every request."""
     if target.transport == "certificate":
@@ -119,11 +138,13 @@ def _context(transport: WinrmTransport) -> Any:
     from spnego.exceptions import SpnegoError
 
     target, credential = transport.target, transport.credential
-    options = spnego.NegotiateOptions.use_ntlm if target.transport == "ntlm" else spnego.NegotiateOptions.none
+    ntlm = target.transport == "ntlm"
+    options = spnego.NegotiateOptions.use_ntlm if ntlm else spnego.NegotiateOptions.none
+    hashes = transport.ways.hashes if ntlm else None
     try:
         return spnego.client(
-            credential.user,
-            credential.reveal(),
+            hashes.credential(credential) if hashes else credential.user,
+            None if hashes else credential.reveal(),
             hostname=target.kerberos_host or target.address,
             service="http",
             protocol=target.transport,

@@ -19,7 +19,7 @@ from auditor import __version__
 from auditor.collect.budget import SUSPICIOUS, Budget
 from auditor.collect.canary import CredentialCanary, Turn
 from auditor.collect.kerberos import Tickets
-from auditor.collect.logon import log_on, standing_header
+from auditor.collect.logon import NtlmHashes, log_on, standing_header
 from auditor.collect.proxy import proxy_for, tunnel
 from auditor.collect.sealing import Seal, SealError
 from auditor.collect.tls import TlsContexts
@@ -48,6 +48,8 @@ class Ways(NamedTuple):
     tickets: Tickets
     use_proxy: bool = False
     connect_seconds: float = 10.0
+    hashes: NtlmHashes | None = None
+    """Where there is one, passwords are hashed once for all hosts."""
 
 
 class Reply(NamedTuple):

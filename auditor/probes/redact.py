@@ -12,6 +12,7 @@ import base64
 import binascii
 import re
 from collections.abc import Callable, Iterator
+from functools import lru_cache
 
 from auditor.probes.secret_shapes import SECRET_NAME, SEPARATOR, SHAPES, TOOLS, Tool
 
@@ -27,6 +28,9 @@ _REFERENCE = re.compile(
     rf"\*|%[^%\s]{{1,60}}%|%~?[0-9*]|!\w{{1,60}}!|\(.*|\[.*|(?:Get|Read|New|Import|ConvertTo|ConvertFrom)-\w{{1,40}}|{REDACTED}"
 )
 _TAIL = 1000
+SHORT_TEXT = 256
+"""Characters of texts that `redact_short` takes."""
+_MIDDLE_TEXT = 8_192
 _JOB_TEXTS = 5
 
 
@@ -44,6 +48,20 @@ _QUICK = _quick(
 
 def redact(text: str) -> str:
     """`text` with every secret that has one of the known shapes replaced by «redacted». Applying it twice changes nothing more."""
+    if len(text) <= SHORT_TEXT:
+        return redact_short(text)
+    return _redact_middle(text) if len(text) <= _MIDDLE_TEXT else _replace(text, lambda _start, _end: REDACTED)
+
+
+@lru_cache(maxsize=16_384)
+def redact_short(text: str) -> str:
+    """As `redact`, remembered. Short texts are the same again and again, on one host and over a fleet."""
+    return _replace(text, lambda _start, _end: REDACTED)
+
+
+@lru_cache(maxsize=1_024)
+def _redact_middle(text: str) -> str:
+    """Task files and the like: every host of one Windows has the same."""
     return _replace(text, lambda _start, _end: REDACTED)
 
 

@@ -18,7 +18,7 @@ import msgspec
 
 from auditor.model import host
 from auditor.model.host import Gap
-from auditor.probes.redact import redact, redact_job, redact_named
+from auditor.probes.redact import SHORT_TEXT, redact, redact_job, redact_named, redact_short
 from auditor.probes.tasks.moving import settle_job, settle_listing
 
 LONGEST_TEXT = 1_048_576
@@ -31,6 +31,8 @@ LARGEST_NUMBER = 2**63
 _SHORT = 300
 _BASE64 = re.compile(r"[A-Za-z0-9+/]*={0,2}")
 _NAMES = 8_192
+_SPECIAL_DATA = frozenset({"tasks", "security", "dumpbytes"})
+"""Sections whose field `data` is redacted in a way of its own."""
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
@@ -177,9 +179,17 @@ class _Reader:
     def _cleaned(self, row: Mapping[str, Any], label: str) -> dict[str, Any]:
         """The known fields that say something, without secrets; what is too large or not known becomes a gap."""
         clean: dict[str, Any] = {}
+        known, plain = self._known, self._section not in _SPECIAL_DATA
         for name, value in row.items():
-            if name not in self._known:
+            if name not in known:
                 self._gaps.add(label, name, "a field that this section does not have: ignored")
+                continue
+            kind = value.__class__
+            # The short way of nearly all fields of nearly all rows.
+            if kind is str and len(value) <= SHORT_TEXT and (plain or name != "data"):
+                clean[name] = redact_short(value)
+            elif kind is bool:
+                clean[name] = value
             elif value is not None:
                 if problem := _oversize(value):
                     self._gaps.add(label, name, problem)
@@ -201,17 +211,19 @@ class _Reader:
             self.readings.append(reading)
 
     def _label(self, row: Mapping[str, Any]) -> str:
-        names = [_plain(row.get(name)) for name in self._plan.keys[-1:] or ("source", "time")]
-        return self._section if self._plan.keys == ("",) else " ".join(name for name in names if name)
+        keys = self._plan.keys
+        if keys:
+            return _plain(row.get(keys[-1])) if keys[-1] else self._section
+        return " ".join(name for name in (_plain(row.get("source")), _plain(row.get("time"))) if name)
 
     def _struct(self, kind: type[msgspec.Struct] | None, clean: dict[str, Any], label: str) -> msgspec.Struct | None:
         """The row as `kind`; None, with a gap, where a field is missing without which it says nothing."""
         if kind is None:
             return None
-        values = {name: clean[name] for name in self._types[kind] if name in clean}
         try:
-            return msgspec.convert(values, kind)
+            return msgspec.convert(clean, kind)  # what belongs to the other of record and reading is passed over
         except (msgspec.ValidationError, RecursionError, OverflowError):
+            values = {name: clean[name] for name in self._types[kind] if name in clean}
             return self._struct_by_field(kind, values, clean, label)
 
     def _struct_by_field(
@@ -300,10 +312,15 @@ def _settled(clean: dict[str, Any]) -> dict[str, Any]:
     return clean
 
 
+@cache
+def _own_fields(reading: type[msgspec.Struct], record: type[msgspec.Struct], moving: tuple[str, ...]) -> tuple[str, ...]:
+    """Fields that a reading does not share with its record."""
+    return tuple(name for name in reading.__struct_fields__ if name in moving or name not in record.__struct_fields__)
+
+
 def _says_more(reading: msgspec.Struct, record: msgspec.Struct, moving: tuple[str, ...]) -> bool:
     """Whether a reading holds anything but what ties it to its record."""
-    own = [name for name in reading.__struct_fields__ if name in moving or name not in record.__struct_fields__]
-    return any(getattr(reading, name) is not None for name in own)
+    return any(getattr(reading, name) is not None for name in _own_fields(type(reading), type(record), moving))
 
 
 def _plain(value: Any) -> str:

@@ -24,6 +24,7 @@ from auditor.store.past import StoredState
 from auditor.store.restore import Restored, read_lines, restore
 from auditor.store.retention import Pruned
 from auditor.store.shapes import RunKind, RunState, StoredHost, StoredRun
+from auditor.store.turns import reading_options
 from auditor.store.wording import store_error
 
 T = TypeVar("T")
@@ -39,10 +40,14 @@ class Store:
         self.where = where
 
     @contextlib.contextmanager
-    def _transaction(self) -> Iterator[Connection]:
+    def _transaction(self, *, write: bool = True) -> Iterator[Connection]:
+        """One state to read, or a turn to write: readers keep no writer waiting."""
+        options = {} if write else reading_options(self._engine.dialect.name)
         try:
-            with self._lock, self._engine.begin() as connection:
-                yield connection
+            with self._lock, self._engine.connect() as plain:
+                connection = plain.execution_options(**options)
+                with connection.begin():
+                    yield connection
         except (exc.SQLAlchemyError, UnicodeError) as error:
             raise store_error(error, self.where) from error
 
@@ -55,6 +60,12 @@ class Store:
         """What became of one host, committed at once."""
         with self._transaction() as connection:
             writing.result(connection, run, target, result)
+
+    def save_results(self, run: str, results: Sequence[tuple[Target, HostResult]]) -> None:
+        """What became of several hosts that are done at the same moment, committed at once, all or none."""
+        with self._transaction() as connection:
+            for target, result in results:
+                writing.result(connection, run, target, result)
 
     def link_results(self, run: str, hosts: Sequence[StoredHost]) -> None:
         """Notes that a run rests on results that are stored already, so that its evidence can be followed."""
@@ -81,57 +92,57 @@ class Store:
 
     def runs(self) -> list[StoredRun]:
         """All runs, the latest first."""
-        with self._transaction() as connection:
+        with self._transaction(write=False) as connection:
             return reading.runs(connection)
 
     def latest_results(self, hosts: Sequence[str] | None = None) -> list[StoredHost]:
         """The last result of each host, failed ones too: an older success is no knowledge of today. Hosts never asked are left out."""
-        with self._transaction() as connection:
+        with self._transaction(write=False) as connection:
             return reading.latest(connection, hosts)
 
     def results_of(self, run: str) -> list[StoredHost]:
         """The results that a run has or rests on."""
-        with self._transaction() as connection:
+        with self._transaction(write=False) as connection:
             return reading.of_run(connection, run)
 
     def read_report(self, run: str | None = None) -> Report:
         """The report of a run, or the last report that there is."""
-        with self._transaction() as connection:
+        with self._transaction(write=False) as connection:
             return reading.report(connection, run)
 
     def read_snapshot(self, host: str, at: str | None = None) -> Snapshot | None:
         """The last snapshot of a host, or the last one not later than `at` (ISO 8601 in UTC). None where there is none."""
-        with self._transaction() as connection:
+        with self._transaction(write=False) as connection:
             return reading.snapshot_at(connection, host, at)
 
     def states(self, host: str, until: str | None = None) -> list[StoredState]:
         """The snapshots of a host, the newest first, those collected at or before `until` (ISO 8601 in UTC)."""
-        with self._transaction() as connection:
+        with self._transaction(write=False) as connection:
             return past.states_of(connection, host, until)
 
     def latest_states(self, each: int, hosts: Sequence[str] | None = None) -> list[StoredState]:
         """The newest `each` snapshots of every host (or of those named), by host, the newest first."""
-        with self._transaction() as connection:
+        with self._transaction(write=False) as connection:
             return past.latest_states(connection, each, hosts)
 
     def states_of_runs(self, runs: Collection[str]) -> list[StoredState]:
         """The snapshots that these runs collected, in the order of collection."""
-        with self._transaction() as connection:
+        with self._transaction(write=False) as connection:
             return past.states_of_runs(connection, runs)
 
     def read_state(self, state: StoredState) -> Snapshot:
         """A state's records, without what moves by itself."""
-        with self._transaction() as connection:
+        with self._transaction(write=False) as connection:
             return self._states.read(connection, state)
 
     def lives(self) -> dict[str, FindingLife]:
         """Lives of all findings that any run reported, by id."""
-        with self._transaction() as connection:
+        with self._transaction(write=False) as connection:
             return keeping.lives(connection)
 
     def accepted(self) -> dict[str, Accepted]:
         """States that people froze, by host."""
-        with self._transaction() as connection:
+        with self._transaction(write=False) as connection:
             return keeping.accepted(connection)
 
     def accept(self, state: StoredState, entry: Accepted) -> None:
@@ -146,7 +157,7 @@ class Store:
 
     def explanations(self) -> tuple[Explanation, ...]:
         """Why changes were expected, as noted by remediations and others."""
-        with self._transaction() as connection:
+        with self._transaction(write=False) as connection:
             return keeping.explanations(connection)
 
     def explain(self, entry: Explanation) -> None:
@@ -156,7 +167,7 @@ class Store:
 
     def notes(self, kind: NoteKind, of: type[T]) -> dict[str, T]:
         """What the watch remembers of a kind, by id."""
-        with self._transaction() as connection:
+        with self._transaction(write=False) as connection:
             return notes.read(connection, kind, of)
 
     def save_notes(self, *changed: Note) -> None:
@@ -193,7 +204,7 @@ class Store:
 
     def export(self, file: Path, head: lines.Head, wanted: export.Wanted | None = None) -> int:
         """Writes the store into a file, for some hosts where `wanted` says which; gives the number of lines."""
-        with self._transaction() as connection:
+        with self._transaction(write=False) as connection:
             return export.write_lines(file, export.export_lines(connection, head, wanted))
 
     def restore(self, file: Path) -> Restored:
