@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -12,6 +13,7 @@ from auditor.report.wording import plural
 CLASS_WORDS = {"unexplained": "unexplained", "back_to_baseline": "back to baseline", "expected": "expected"}
 CONCERN_WORDS = {"integrity": "file integrity", "definitions": "definitions behind", "manager": "other manager", "protection": "protection"}
 STATE_WORDS = {"open": "open", "back": "back again", "fixed": "fixed", "waived": "waived", "unchecked": "not checked lately"}
+_TIME = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}Z")
 _ORDER = (*SECTION_NAMES, "products")
 
 
@@ -62,14 +64,19 @@ def field_words(difference: Difference) -> str:
     return "missing" if difference.kind == "removed" else "one too many"
 
 
+def moment(text: str) -> str:
+    """A time as people read it, to the minute in UTC; other texts as they are."""
+    return f"{text[:10]} {text[11:16]}" if _TIME.fullmatch(text) else text
+
+
 def against_words(difference: Difference) -> str:
     """Which baseline, with counts for peers."""
     if difference.baseline == "previous":
-        return f"before, {difference.against}"
+        return f"snapshot of {moment(difference.against)}"
     if difference.baseline == "peers":
         counts = f": {difference.agree} of {difference.of}" if difference.of is not None else ""
         return f"peers in {difference.against}{counts}"
-    return f"role {difference.against}" if difference.baseline == "role" else f"accepted state of {difference.against}"
+    return f"role {difference.against}" if difference.baseline == "role" else f"accepted state of {moment(difference.against)}"
 
 
 def since_words(difference: Difference) -> str:
@@ -77,8 +84,8 @@ def since_words(difference: Difference) -> str:
     if difference.since is None:
         return "not known"
     if difference.not_before is None:
-        return f"{difference.since} or earlier"
-    return f"{difference.since}, not on {difference.not_before}"
+        return f"{moment(difference.since)} or earlier"
+    return f"{moment(difference.since)}, after {moment(difference.not_before)}"
 
 
 def class_words(difference: Difference) -> str:
@@ -107,9 +114,9 @@ def not_compared_words(unseen: NotCompared) -> str:
 
 def life_words(life: FindingLife) -> str:
     """The life of a finding in one line."""
-    parts = [f"first seen {life.first_seen}", f"last seen {life.last_seen}"]
-    parts += [f"fixed {life.fixed_at}"] if life.fixed_at else []
-    parts += [f"back again {life.returned_at}"] if life.returned_at else []
+    parts = [f"first seen {moment(life.first_seen)}", f"last seen {moment(life.last_seen)}"]
+    parts += [f"fixed {moment(life.fixed_at)}"] if life.fixed_at else []
+    parts += [f"back again {moment(life.returned_at)}"] if life.returned_at else []
     parts += [f"came back {life.times_back} times"] if life.times_back > 1 else []
     return ", ".join(parts)
 
