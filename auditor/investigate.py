@@ -8,7 +8,7 @@ Rules of this file:
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -73,7 +73,7 @@ def request_for(known: Known, *, around: datetime | None = None, dump: bool = Tr
     """What to ask around a crash: everything that rules need, hashes of drivers, updates of security products, traces, logs, the dump."""
     from auditor.matrix import requested_event_sources, requested_keys, requested_logs
 
-    keys, files = requested_keys(known.matrix.signatures, known.matrix.rules)
+    keys, files = requested_keys(known.matrix.signatures, known.matrix.rules, known.matrix.lists)
     traces = [key for item in known.crashes.indicators for key in item.keys]
     trace_files = [_trace_file(name) for item in known.crashes.indicators for name in item.files]
     asked_events = {kind.source for kinds in known.hypotheses.events.values() for kind in kinds if kind.log == "Application"}
@@ -137,6 +137,7 @@ def wanted_neighbours(gathered: Gathered, known: Known, host: str, most: int = M
     tied = list(ties_of(fleet, host))
     unseen = [target.name for target in gathered.targets if target.name != host and target.name not in gathered.results]
     open_names = sorted({name.name for name in fleet.graph.open_names if name.claimant == host and name.name} | _strangers(fleet, host))
+    unseen.sort(key=lambda name: not _alike(name, open_names))
     wanted = tied + [name for name in unseen if open_names and name not in tied]
     note = ""
     if open_names and unseen:
@@ -145,6 +146,16 @@ def wanted_neighbours(gathered: Gathered, known: Known, host: str, most: int = M
         note = f"{note}; " if note else ""
         note += f"{len(wanted)} hosts are tied to it or unknown, of which {most} were asked"
     return wanted[:most], note
+
+
+def _alike(target: str, names: Iterable[str]) -> bool:
+    """Whether a target is named much like one of the names: good enough to ask it first, never to say that it is the one."""
+    plain = _plain(target.partition(".")[0])
+    return any(plain == _plain(name.partition(".")[0]) for name in names)
+
+
+def _plain(name: str) -> str:
+    return "".join(character for character in name.casefold() if character.isalnum())
 
 
 def _strangers(fleet: Fleet, host: str) -> set[str]:

@@ -13,6 +13,7 @@ from auditor.model.crash import CrashDocument
 from auditor.model.finding import Report
 from auditor.model.history import FleetHistory, HostHistory
 from auditor.model.host import Snapshot
+from auditor.model.hypothesis import Investigation, WavesDocument
 from auditor.model.notice import Notice
 from auditor.report.chain import Chain
 
@@ -21,6 +22,8 @@ PUBLISHED: tuple[tuple[str, Any], ...] = (
     ("snapshot", Snapshot),
     ("explanation", Chain),
     ("crash", CrashDocument),
+    ("investigation", Investigation),
+    ("waves", WavesDocument),
     ("case", Case),
     ("notice", Notice),
     ("drift", DriftReport),

@@ -150,7 +150,7 @@ def test_every_sign_is_looked_for_and_no_other(founding: Investigation) -> None:
 
 
 def test_every_line_leads_to_host_section_and_record(founding: Investigation) -> None:
-    lines = [line for answer in (*founding.proximate, *founding.trigger) for line in answer.speaks_for]
+    lines = [line for answer in (*founding.proximate, *founding.trigger) for line in (*answer.speaks_for, *answer.against)]
     assert lines
     for line in lines:
         assert line.evidence, line

@@ -12,7 +12,7 @@ from auditor.model.finding import Evidence
 from auditor.model.host import DriverRecord
 from auditor.model.hypothesis import Sign
 
-_COMPARED = ("sha256", "link_timestamp", "size_bytes", "checksum")
+_COMPARED = ("sha256", "link_timestamp", "size_bytes", "checksum", "signer")
 _OLD = timedelta(days=180)
 _LAST_STAMP = 0xFFFFFFFF
 _NAMES = (

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import msgspec
 
@@ -18,7 +18,22 @@ from auditor.analysis.investigate.weigh import weigh
 from auditor.model.finding import Finding
 from auditor.model.hypothesis import Hypothesis, Remedy, Sign
 
-_READERS = (crash_signs, driver_signs, host_signs, activity_signs, rule_signs, attack_signs, change_signs)
+_READERS: tuple[tuple[Callable[[Case], Iterable[Sign]], str], ...] = (
+    (crash_signs, "dumps"),
+    (driver_signs, "drivers"),
+    (host_signs, "events"),
+    (activity_signs, "tasks"),
+    (rule_signs, "rules"),
+    (attack_signs, "services"),
+    (change_signs, "drivers"),
+)
+"""What looks for signs, and the section whose records as a whole say that there is none."""
+_OTHER_SECTIONS = {
+    "page_file_volume_dirty": "memory", "last_logon_from_tied": "logons", "logon_shortly_before": "logons",
+    "security_update_here": "events", "security_update_on_tied": "events", "service_changed_state": "events", "served_by_fleet": "network",
+    "attack_entries": "firewall", "attack_several": "firewall", "dropped_burst": "firewall", "software_changed": "programs",
+}  # fmt: skip
+ALL_RECORDS = "all records"
 _STEPS, _MISSING = 3, 3
 
 
@@ -34,7 +49,7 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
 
 def decide(case: Case) -> Verdict:
     """What fell and what pushed, ranked."""
-    signs = tuple(sign for reader in _READERS for sign in reader(case))
+    signs = tuple(_grounded(case, sign, section) for reader, section in _READERS for sign in reader(case))
     proximate = weigh(signs, case.known.hypotheses, "proximate")
     trigger = weigh(signs, case.known.hypotheses, "trigger")
     return Verdict(
@@ -44,6 +59,14 @@ def decide(case: Case) -> Verdict:
         steps=_steps(proximate, trigger),
         remedies=_remedies(case.seen.findings, trigger),
     )
+
+
+def _grounded(case: Case, sign: Sign, section: str) -> Sign:
+    """A decided sign without a record of its own rests on the whole section: that nothing in it says so."""
+    if sign.state is None or sign.evidence:
+        return sign
+    place = _OTHER_SECTIONS.get(sign.id, section)
+    return msgspec.structs.replace(sign, evidence=(case.host.evidence(place, ALL_RECORDS, about="absence"),))
 
 
 def _told(case: Case, proximate: Sequence[Hypothesis]) -> tuple[Hypothesis, ...]:
