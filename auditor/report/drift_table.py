@@ -69,8 +69,9 @@ def _class(difference: Difference) -> str:
 
 def _cells(difference: Difference) -> list[str]:
     values = [value_words(difference.before), value_words(difference.after)]
-    texts = [field_words(difference), *(clip(value, VALUE_LIMIT) for value in values), against_words(difference), since_words(difference)]
-    return [safe_text(text) for text in texts]
+    texts = [field_words(difference), *(clip(value, VALUE_LIMIT) for value in values), against_words(difference)]
+    since = "\n".join(safe_text(part) for part in since_words(difference).split(", "))
+    return [*map(safe_text, texts), since]
 
 
 def host_history_table(history: HostHistory, width: int = DEFAULT_WIDTH) -> str:
