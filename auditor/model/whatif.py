@@ -216,6 +216,8 @@ class Impact(msgspec.Struct, frozen=True, kw_only=True):
     """Hosts that have it, each with its best evidence; for a host the host itself, without evidence."""
     unsure: tuple[str, ...] = ()
     """Hosts that may have it: `host: section: reason`."""
+    local: tuple[Evidence, ...] = ()
+    """What on the hosts themselves needs a driver: products that it belongs to, services that depend on it."""
     reached: tuple[Reach, ...]
     """By distance, then by name."""
     cycles: tuple[tuple[str, ...], ...] = ()
