@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any
 
+import msgspec
 import pytest
 
 from auditor.analysis.condition import selectors_of
+from auditor.analysis.evaluate import evaluate_rules
+from auditor.analysis.fleet import build_fleet
+from auditor.analysis.ruleset import RuleSet
 from auditor.matrix import load_matrix, requested_keys, run_cases
 from auditor.matrix.cases import CaseResult
+from auditor.matrix.fragments import HostFragment, snapshot_of
 from auditor.matrix.load import CASES, playbook_ids
 from auditor.matrix.schema import schemas
 from auditor.model.places import shipped
@@ -38,7 +44,7 @@ def rule(matrix: Matrix, id_: str) -> Rule:
 def test_everything_loads(matrix: Matrix) -> None:
     assert [r.id for r in matrix.rules] == IDS
     assert [s.id for s in matrix.signatures] == PRODUCTS
-    assert len(IDS) >= 15
+    assert len(IDS) >= 100, "a hundred mechanisms; long lists are tables under one rule each"
 
 
 @pytest.mark.parametrize("id_", IDS)
@@ -91,10 +97,139 @@ def test_the_schemas_are_those_of_the_types() -> None:
 
 
 def test_no_signature_asks_for_whole_hives(matrix: Matrix) -> None:
-    keys, files = requested_keys(matrix.signatures, matrix.rules)
+    keys, files = requested_keys(matrix.signatures, matrix.rules, matrix.lists)
     assert all(key.count("\\") >= 1 and not key.upper().startswith("HK") for key in keys)
     assert all(path.startswith("%") for path in files)
-    assert len(keys) < 200
+    assert len(keys) < 250
+
+
+def test_every_table_says_where_it_comes_from_and_is_used(matrix: Matrix) -> None:
+    used = {name for found in matrix.rules for name in _tables_of(found)}
+    for id_, table in matrix.lists.items():
+        assert table.source and table.licence and re.fullmatch(r"\d{4}-\d\d-\d\d", table.date), id_
+        assert "facts" in table.licence or table.attribution, f"{id_}: a list of others names its authors"
+        assert id_ in used, f"{id_}: no rule stands on it"
+
+
+def _tables_of(found: Rule) -> set[str]:
+    conditions = [part for part in (found.applies_to, found.when) if part is not None]
+    selectors = [selector for condition in conditions for _, selector in selectors_of(condition)]
+    fields = ("table", "resembles", "altitudes")
+    return {name for selector in selectors for field in fields if (name := getattr(selector, field, None))}
+
+
+def test_no_two_rules_ask_for_the_same(matrix: Matrix) -> None:
+    asked = [(found.roles, found.applies_to, found.when) for found in matrix.rules]
+    assert [found.id for number, found in enumerate(matrix.rules) if asked[number] in asked[:number]] == []
+
+
+def test_support_statements_of_a_product_do_not_contradict_each_other(matrix: Matrix) -> None:
+    """One version on one system is supported or it is not."""
+    for file in matrix.supports:
+        said = [(s.says, s.version, system) for s in file.statements if s.beside is None for system in s.on]
+        both = {(version, system) for _, version, system in said}
+        assert len(both) == len({(says, version, system) for says, version, system in said}), file.product
+
+
+QUIET_19: dict[str, Any] = {
+    "system": [
+        {
+            "version": "10.0.17763",
+            "build": 17763,
+            "revision": 6414,
+            "product_type": "server",
+            "architecture": "x64",
+            "manufacturer": "VMware, Inc.",
+        }
+    ],
+    "services": [{"name": "WinDefend", "state": "running", "start": "auto"}],
+    "drivers": [
+        {
+            "name": "WdFilter",
+            "state": "running",
+            "company": "Microsoft Corporation",
+            "signature": "valid",
+            "sha256": "0" * 64,
+            "file_exists": True,
+        }
+    ],
+    "filters": [{"name": "WdFilter", "instance": "WdFilter Instance", "altitude": "328010"}],
+    "defender": [
+        {
+            "source": "defender",
+            "name": "Microsoft Defender Antivirus",
+            "running_mode": "Normal",
+            "enabled": True,
+            "real_time": True,
+            "up_to_date": True,
+            "tamper_protected": True,
+            "definitions_version": "1.419.530.0",
+            "product_version": "4.18.24090.11",
+            "exclusions": [],
+        }
+    ],
+}
+ONBOARDED = [
+    {
+        "kind": "registry",
+        "path": "HKLM\\SOFTWARE\\Policies\\Microsoft\\Windows Advanced Threat Protection",
+        "name": "ForceDefenderPassiveMode",
+        "data": "1",
+    },
+    {
+        "kind": "registry",
+        "path": "HKLM\\SOFTWARE\\Microsoft\\Windows Advanced Threat Protection\\Status",
+        "name": "OnboardingState",
+        "data": "1",
+    },
+]
+QUIET_22: dict[str, Any] = {
+    "system": [{"version": "10.0.20348", "build": 20348, "revision": 2762, "product_type": "server", "architecture": "x64"}],
+    "programs": [{"key": "c", "view": "native", "name": "CrowdStrike Windows Sensor", "version": "7.18.18904.0"}],
+    "services": [{"name": name, "state": "running", "start": "auto"} for name in ("WinDefend", "Sense", "CSFalconService")],
+    "drivers": [
+        {
+            "name": "WdFilter",
+            "state": "running",
+            "company": "Microsoft Corporation",
+            "signature": "valid",
+            "sha256": "0" * 64,
+            "file_exists": True,
+        },
+        {
+            "name": "csagent",
+            "state": "running",
+            "company": "CrowdStrike, Inc.",
+            "signature": "valid",
+            "sha256": "1" * 64,
+            "file_exists": True,
+        },
+    ],
+    "filters": [{"name": "WdFilter", "altitude": "328010"}, {"name": "csagent", "altitude": "321410"}],
+    "security": ONBOARDED,
+    "defender": [{**QUIET_19["defender"][0], "running_mode": "Passive Mode", "real_time": False}],
+}
+ROLES = ["domain_controller", "dns", "dhcp", "hyperv", "iis", "cluster", "file_replication"]
+QUIET_ROLES = {**QUIET_19, "system": [{**QUIET_19["system"][0], "roles": ROLES, "product_type": "domain_controller"}]}
+
+
+@pytest.mark.parametrize(
+    "host", [QUIET_19, QUIET_22, QUIET_ROLES], ids=["Defender", "a passive Defender beside an EDR", "roles with automatic exclusions"]
+)
+def test_all_rules_are_quiet_and_decided_on_clean_hosts(host: dict[str, Any], matrix: Matrix) -> None:
+    snapshot = snapshot_of("A", msgspec.convert(host, HostFragment))
+    evaluation = evaluate_rules(build_fleet({"A": snapshot}, [], matrix), RuleSet(matrix, "2026-11-26"))
+    assert [(found.rule, found.missing) for found in (*evaluation.findings, *evaluation.undetermined)] == []
+
+
+def test_the_day_of_the_run_decides_what_is_out_of_support(matrix: Matrix) -> None:
+    snapshot = snapshot_of(
+        "A", msgspec.convert({"system": [{"version": "10.0.14393", "build": 14393, "product_type": "server"}]}, HostFragment)
+    )
+    fleet = build_fleet({"A": snapshot}, [], matrix)
+    for today, expected in (("2027-01-12", False), ("2027-01-13", True)):
+        found = evaluate_rules(fleet, RuleSet(matrix, today)).findings
+        assert ("windows-out-of-support" in {finding.rule for finding in found}) is expected
 
 
 def test_the_incident_rule_is_what_the_article_supports(matrix: Matrix) -> None:

@@ -101,11 +101,12 @@ def normal(text: str) -> str:
     """An exclusion in one form: `kind text`, case-folded, folders of Windows as variables, no backslash or dot that says nothing."""
     kind, _, rest = text.strip().partition(" ")
     rest = rest.strip().strip('"').casefold().replace("/", "\\")
-    for written, variable in (("%windir%", "%systemroot%"), ("c:\\windows\\", "%systemroot%\\"), ("c:\\winnt\\", "%systemroot%\\")):
-        rest = variable + rest[len(written) :] if rest.startswith(written) else rest
     rest = rest.lstrip("*.") if kind.casefold() == "extension" else rest
     while rest.endswith(("\\*", "\\")) and len(rest) > 3:
         rest = rest[:-2] if rest.endswith("\\*") else rest[:-1]
+    for written in ("%windir%", "c:\\windows", "c:\\winnt"):
+        if rest == written or rest.startswith(written + "\\"):
+            rest = "%systemroot%" + rest[len(written) :]
     return f"{kind.casefold()} {rest}"
 
 

@@ -14,6 +14,7 @@ import msgspec
 import yaml
 
 from auditor.model.grade import Confidence, Severity
+from auditor.model.pattern import matches
 from auditor.model.rule import Matrix
 from auditor.model.selector import Generation
 from auditor.model.signature import Signature
@@ -70,7 +71,7 @@ def draft_rule(answers: Answers) -> str:
     if answers.generations:
         body["applies_to"] = {"os": {"generation": list(answers.generations)}}
     body["when"] = parts[0] if len(parts) == 1 else {"all": parts}
-    body["subject"] = "{host}: " + answers.title[:1].lower() + answers.title[1:].rstrip(".") + "."
+    body["subject"] = f"{{host}}: {answers.title.rstrip('.')}."
     body |= {"mechanism": answers.mechanism, "effect": answers.effect, "resolution": answers.resolution}
     return _yaml(body | {"remedy": None, "references": list(answers.references)})
 
@@ -94,16 +95,22 @@ def draft_cases(answers: Answers, matrix: Matrix) -> str:
 
 def _signs(signature: Signature, version: str | None) -> dict[str, list[dict[str, Any]]]:
     """Rows that show a product: an uninstall entry where it has one, since that holds the version; else a service or a driver."""
-    named = [source.program for source in signature.version if source.program]
-    programs = [*named, *(name for signs in signature.installed for name in signs.programs)]
+    sources = [source.program for source in signature.version if source.program]
+    programs = [_plain(name) for signs in signature.installed for name in signs.programs]
+    programs.sort(key=lambda name: not any(matches(source, name) for source in sources))
     if programs:
-        row = {"key": signature.id, "view": "native", "name": programs[0].replace("*", " 1").replace("?", "1").replace("  ", " ").strip()}
+        row = {"key": signature.id, "view": "native", "name": programs[0]}
         return {"programs": [row | ({"version": example(version)} if version else {})]}
     services = [name for signs in signature.installed for name in signs.services]
     if services:
-        return {"services": [{"name": services[0].replace("*", "1"), "state": "running"}]}
+        return {"services": [{"name": _plain(services[0]), "state": "running"}]}
     drivers = [name for signs in signature.installed for name in signs.drivers]
-    return {"drivers": [{"name": name.replace("*", "1"), "state": "running", "file_exists": True} for name in drivers[:1]]}
+    return {"drivers": [{"name": _plain(name), "state": "running", "file_exists": True} for name in drivers[:1]]}
+
+
+def _plain(pattern: str) -> str:
+    """A text that fits a glob."""
+    return pattern.replace("*", "").replace("?", "1").strip()
 
 
 def _joined(one: dict[str, list[dict[str, Any]]], other: dict[str, list[dict[str, Any]]]) -> dict[str, list[dict[str, Any]]]:
