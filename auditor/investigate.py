@@ -69,7 +69,7 @@ class Gathered(msgspec.Struct, frozen=True, kw_only=True):
     notes: tuple[str, ...] = ()
 
 
-def request_for(known: Known, *, around: datetime | None = None, dump: bool = True) -> ProbeRequest:
+def request_for(known: Known, *, around: datetime | None = None, dump: bool = True, event_days: int = 30) -> ProbeRequest:
     """What to ask around a crash: everything that rules need, hashes of drivers, updates of security products, traces, logs, the dump."""
     from auditor.matrix import requested_event_sources, requested_keys, requested_logs
 
@@ -85,6 +85,7 @@ def request_for(known: Known, *, around: datetime | None = None, dump: bool = Tr
         security_files=tuple(dict.fromkeys([*files, *trace_files])),
         event_sources=tuple(sorted(sources, key=str.casefold)),
         hash_drivers="non_microsoft",
+        event_days=event_days,
         intrusion_logs=tuple(dict.fromkeys([*requested_logs(known.matrix.signatures), *known.hypotheses.log_files])),
     )
 

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from auditor.probes.bundle import ProbeRequest
     from auditor.store import Store
 
+_DAYS_BEFORE, _MOST_DAYS = 30, 3650
 FORMATS = ("table", "json", "html", "markdown")
 
 
@@ -149,11 +150,13 @@ def _collect(store: Store, inventory: Inventory, asking: Asking, wanted: Asked, 
     only(inventory, [wanted.host])
     run = store.begin_run("investigate", timestamp(_now), __version__)
     ask = functools.partial(_ask, store, run, inventory, asking, stop)
-    ask([wanted.host], request_for(known, around=wanted.at, dump=wanted.crash is None))
+    days = functools.partial(_event_days, asking.event_days)
+    ask([wanted.host], request_for(known, around=wanted.at, dump=wanted.crash is None, event_days=days(wanted.at)))
     first = stored(store, inventory.targets)
     names, note = wanted_neighbours(first, known, wanted.host, neighbours)
     if names and not stop.is_set():
-        ask(names, request_for(known, around=moment_of(wanted, first, known), dump=False))
+        moment = moment_of(wanted, first, known)
+        ask(names, request_for(known, around=moment, dump=False, event_days=days(moment)))
     store.finish_run(run, state="interrupted" if stop.is_set() else "finished")
     return with_notes(stored(store, inventory.targets, run), note)
 
@@ -178,6 +181,12 @@ def _ask(store: Store, run: str, inventory: Inventory, asking: Asking, stop: Any
             allow_credssp=asking.allow_credssp,
             use_proxy=asking.use_proxy,
         )
+
+
+def _event_days(asked: int, around: datetime | None) -> int:
+    """How far back events are read: as asked, and far enough to tell what came in the month before the moment."""
+    back = (_now() - around).days + _DAYS_BEFORE if around is not None else 0
+    return min(max(asked, back), _MOST_DAYS)
 
 
 def _now() -> datetime:
