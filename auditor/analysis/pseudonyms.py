@@ -20,7 +20,7 @@ import msgspec
 
 from auditor.model.change import FindingLife
 from auditor.model.finding import Evidence, Finding
-from auditor.model.host import HostResult, SecurityRecord, Snapshot, Target, TaskRecord
+from auditor.model.host import DumpPieceRecord, HostResult, SecurityRecord, Snapshot, Target, TaskRecord
 
 _WORD = re.compile(r"[\w-]+(?:\.[\w-]+)*")
 _SID = re.compile(r"\bS-1-5-21-(\d{1,10})-(\d{1,10})-(\d{1,10})", re.IGNORECASE)
@@ -252,6 +252,8 @@ class Pseudonyms:
 
     def _bytes(self, value: msgspec.Struct) -> dict[str, Any]:
         """Names inside bytes, written out as the host told them."""
+        if isinstance(value, DumpPieceRecord):
+            return {"data": None}  # memory of the host: no name in it can be found for sure
         if isinstance(value, TaskRecord) and value.data:
             try:
                 return {"data": base64.b64encode(self._blanked(base64.b64decode(value.data, validate=True))).decode()}

@@ -14,10 +14,11 @@ from auditor.analysis.investigate.signs_crash import crash_signs
 from auditor.analysis.investigate.signs_driver import driver_signs
 from auditor.analysis.investigate.signs_host import host_signs
 from auditor.analysis.investigate.signs_rules import kind_of, rule_signs, shape_of
+from auditor.analysis.pseudonyms import Pseudonyms
 from auditor.model.change import Difference
 from auditor.model.hypothesis import Sign
 from tests.unit.small_case import CHINA, case, crashed
-from tests.unit.small_fleet import DENIED, rule
+from tests.unit.small_fleet import DENIED, rule, target
 
 AT = {"log": "System", "source": "EventLog", "id": 6008, "time": "2005-11-08T11:06:31Z", "record": 7, "strings": ["19:03:12", "2005-11-08"]}
 DRIVER: dict[str, Any] = {
@@ -223,3 +224,12 @@ def test_a_rules_kind_comes_from_its_conditions() -> None:
     found = states(case({"A": host()}, crash=FELL, rules=(bug, copies)), rule_signs)
     assert found["rule_driver_bug_about_driver"] is False
     assert (kind_of(bug, shape_of(bug, {})), kind_of(copies, shape_of(copies, {}))) == ("driver_bug", "copies")
+
+
+def test_a_dumps_bytes_leave_with_no_export_without_names() -> None:
+    piece = {"path": "C:\\WINDOWS\\MEMORY.DMP", "offset": 0, "size_bytes": 9, "data": "UEFHRURVTVA="}
+    told = case({"A": host(dumpbytes=[piece])}).host.snapshot
+    names = Pseudonyms()
+    names.learn(target("A"), told)
+    record = names.rewrite(told).sections.dumpbytes.records[0]
+    assert (record.data, record.size_bytes) == (None, 9)
