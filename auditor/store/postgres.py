@@ -11,6 +11,7 @@ from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import URL
 
 from auditor.model.errors import StoreError
+from auditor.store.turns import only_reads
 
 WRITERS = 0x61756469746F72
 """Key of the advisory lock that writers hold for the time of a transaction."""
@@ -46,7 +47,7 @@ def postgres_engine(url: URL, *, write: bool, busy_milliseconds: int) -> Engine:
 
     @event.listens_for(engine, "begin")
     def _on_begin(connection: Connection) -> None:
-        if write:
+        if write and not only_reads(connection):
             connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({WRITERS})")
 
     return engine

@@ -13,6 +13,7 @@ from sqlalchemy.engine import URL
 from sqlalchemy.pool import StaticPool
 
 from auditor.model.errors import StoreError
+from auditor.store.turns import only_reads
 
 
 def sqlite_engine(path: Path, *, write: bool, create: bool, busy_milliseconds: int) -> Engine:
@@ -56,7 +57,7 @@ def _engine(path: Path, *, write: bool, busy_milliseconds: int) -> Engine:
 
     @event.listens_for(engine, "begin")
     def _on_begin(connection: Connection) -> None:
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if write and not only_reads(connection) else "BEGIN")
 
     return engine
 
