@@ -281,3 +281,17 @@ def test_a_store_of_an_earlier_version_is_led_to_this_one(place: Place, monkeypa
         store.finish_run(run, sample_report())
         assert store.read_snapshot("SRVA") == snapshot_of("SRVA")
         assert store.notes("case", _Remembered) == {}
+
+
+def test_a_reader_keeps_no_writer_waiting_and_sees_one_state(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also one that may write: an audit can save while a report of ten thousand hosts is read."""
+    monkeypatch.setattr("auditor.store.opening.BUSY_MILLISECONDS", 300)
+    with open_store(place.where) as reader, open_store(place.where) as writer:
+        run = fill(writer, "SRVA")
+        with reader._transaction(write=False) as connection:
+            before = connection.exec_driver_sql("SELECT count(*) FROM result").scalar_one()
+            writer.save_result(run, target_of("SRVB"), result_of("SRVB"))
+            assert connection.exec_driver_sql("SELECT count(*) FROM result").scalar_one() == before
+        assert len(reader.latest_results()) == 2
+        with reader._transaction(), pytest.raises(StoreError, match="does not let go"):
+            writer.save_result(run, target_of("SRVC"), result_of("SRVC"))
