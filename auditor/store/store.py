@@ -25,7 +25,6 @@ from auditor.store.restore import Restored, read_lines, restore
 from auditor.store.retention import Pruned
 from auditor.store.shapes import RunKind, RunState, StoredHost, StoredRun
 from auditor.store.turns import reading_options
-from auditor.store.turns import reading_options
 from auditor.store.wording import store_error
 
 T = TypeVar("T")
@@ -148,12 +147,12 @@ class Store:
 
     def accept(self, state: StoredState, entry: Accepted) -> None:
         """Freezes a state of a host, in place of an earlier one."""
-        with self._transaction(write=False) as connection:
+        with self._transaction() as connection:
             keeping.accept(connection, state.number, entry)
 
     def withdraw(self, host: str) -> bool:
         """Takes back what was frozen of a host; whether there was something."""
-        with self._transaction(write=False) as connection:
+        with self._transaction() as connection:
             return keeping.withdraw(connection, host)
 
     def explanations(self) -> tuple[Explanation, ...]:
@@ -163,7 +162,7 @@ class Store:
 
     def explain(self, entry: Explanation) -> None:
         """Notes why changes are expected, in place of an earlier entry of that id."""
-        with self._transaction(write=False) as connection:
+        with self._transaction() as connection:
             keeping.explain(connection, entry)
 
     def notes(self, kind: NoteKind, of: type[T]) -> dict[str, T]:
@@ -173,14 +172,14 @@ class Store:
 
     def save_notes(self, *changed: Note) -> None:
         """Keeps and drops what the watch remembers, all of it or nothing."""
-        with self._transaction(write=False) as connection:
+        with self._transaction() as connection:
             notes.write(connection, changed)
 
     def prune(self, before: str, keep: int, *, rehearse: bool = False) -> Pruned:
         """Deletes what was collected before a time and is not among the newest `keep` snapshots of its host; `rehearse` only counts."""
         with self._lock:
             try:
-                with self._transaction(write=False) as connection:
+                with self._transaction() as connection:
                     pruned = retention.prune(connection, before, keep)
                     if rehearse:
                         raise _RehearsedError
@@ -210,7 +209,7 @@ class Store:
 
     def restore(self, file: Path) -> Restored:
         """Takes an exported file in, all of it or nothing."""
-        with self._transaction(write=False) as connection:
+        with self._transaction() as connection:
             return restore(connection, read_lines(file))
 
 
