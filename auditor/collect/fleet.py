@@ -5,14 +5,15 @@ Owns the threads, the order of results, the credential canary and the way out on
 
 from __future__ import annotations
 
+import contextlib
 import logging
+import queue
 import sys
 import threading
 import time
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from contextlib import contextmanager
+from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -120,7 +121,7 @@ def bounded(request: ProbeRequest, limits: Limits) -> ProbeRequest:
     )
 
 
-@contextmanager
+@contextlib.contextmanager
 def _quick_switching() -> Iterator[None]:
     """Threads that wait for replies get their turn soon: with the usual 5 ms each reply waits so long for whoever computes."""
     usual = sys.getswitchinterval()
@@ -189,12 +190,17 @@ class _Run:
 
 def _gather(futures: dict[Future[HostResult], Target], results: dict[str, HostResult], tell: Callable[[list[HostResult]], None]) -> None:
     """Take results as they come; short waits, so that Ctrl-C is seen at once."""
-    left = {future for future, target in futures.items() if target.name not in results}
-    while left:
-        done, left = wait(left, timeout=_LOOK_SECONDS, return_when=FIRST_COMPLETED)
-        new = [future.result() for future in done]
-        results.update({result.host: result for result in new})
-        if new:
+    arrivals: queue.SimpleQueue[Future[HostResult]] = queue.SimpleQueue()
+    left = [future for future, target in futures.items() if target.name not in results]
+    for future in left:
+        future.add_done_callback(arrivals.put)
+    names = {target.name for target in futures.values()}
+    while len(results) < len(names):
+        with contextlib.suppress(queue.Empty):
+            new = [arrivals.get(timeout=_LOOK_SECONDS).result()]
+            while not arrivals.empty():
+                new.append(arrivals.get().result())
+            results.update({result.host: result for result in new})
             tell(new)
 
 
