@@ -57,9 +57,11 @@ def load_matrix(folders: Sequence[Path], playbooks: Collection[str] | None = Non
     signatures = {entry.value.id: entry.value for entry in products if isinstance(entry.value, Signature)}
     tables = {id_: table.hashes for id_, table in lists.items() if isinstance(table, DriversTable)}
     allowed = playbook_ids() if playbooks is None else playbooks
+    echoes = tuple(f"unknown table {stem!r}" for stem in _broken(folders, lists))
     for entry in [*products, *rules, *supports, *written]:
         known = Known(entry.value.roles if isinstance(entry.value, Rule) else ("host",), signatures, tables, lists)
-        problems += [entry.document.problem(keys, entry.id, message) for keys, message in _faults(entry, known, allowed)]
+        faults = ((keys, message) for keys, message in _faults(entry, known, allowed) if not message.startswith(echoes))
+        problems += [entry.document.problem(keys, entry.id, message) for keys, message in faults]
     if problems:
         raise MatrixError(f"the compatibility matrix has {len(problems)} problems", tuple(sorted(problems, key=_order)))
     return Matrix(
@@ -105,6 +107,11 @@ def _tables(folders: Sequence[Path], written: Sequence[Entry], problems: list[Pr
         taken = lists.setdefault(table.id, table) is not table
         problems += [document.problem(("id",), table.id, "another table has this id")] if taken else []
     return lists
+
+
+def _broken(folders: Sequence[Path], lists: Collection[str]) -> set[str]:
+    """Tables that are there and could not be read: told already, and not once more by each rule that names them."""
+    return {path.stem for folder in folders for part in ("drivers", "tables") for path in _files(folder, part, [])} - set(lists)
 
 
 def _read_all(folders: Sequence[Path], part: str, type_: Any, problems: list[Problem]) -> list[Entry]:
