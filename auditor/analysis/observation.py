@@ -132,7 +132,8 @@ def fits(pattern: EventPattern, event: EventReading) -> bool:
     named = (
         event.id == pattern.id and event.source.casefold() == pattern.source.casefold() and event.log.casefold() == pattern.log.casefold()
     )
-    return named and (not pattern.text or any(pattern.text.casefold() in text.casefold() for text in event.strings))
+    texts = (*event.strings, event.message or "")
+    return named and (not pattern.text or any(pattern.text.casefold() in text.casefold() for text in texts))
 
 
 def _with_sightings(case: Case, snapshot: Snapshot, crashes: Sequence[Crash]) -> Case:

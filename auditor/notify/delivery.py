@@ -17,7 +17,10 @@ from auditor.model.notice import Notice, for_reader
 from auditor.notify.mail import send_mail
 from auditor.notify.settings import Channel, MailSettings, WebhookSettings
 from auditor.report.notice import plain, subject
+from auditor.report.text import clip
 
+CHAT_LIMIT = 3_500
+"""Characters; chat services refuse or cut longer messages."""
 _TALKATIVE = ("urllib3", "requests", "apprise")
 
 
@@ -52,7 +55,7 @@ def _silence() -> Iterator[None]:
 
 def chat_text(notice: Notice) -> str:
     """The notice for a chat service: nothing in it mentions anyone or becomes a link."""
-    text = f"{subject(notice)}\n\n{plain(notice)}"
+    text = clip(f"{subject(notice)}\n\n{plain(notice)}", CHAT_LIMIT)
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace("@", "@\u200b").replace("://", ":\u200b//")
 
 
