@@ -24,6 +24,12 @@ class Ties(Protocol):
     def neighbours(self, name: str, direction: str, kind: str, product: str | None) -> Mapping[str, tuple[Edge, ...]]:
         """Other targets at the end of such edges, `out` of or `in` to a target."""
 
+    def side_doubt(self, name: str, side: str, kind: str, product: str | None) -> tuple[str, ...]:
+        """What was not seen of one host that could state such edges at all, with the host as `source` or `target`."""
+
+    def open_doubts(self, name: str, side: str, kind: str) -> tuple[str, ...]:
+        """Claims of such an edge at a host whose other end may be some other host of the fleet."""
+
     def doubt_of_all(self, name: str, direction: str, kind: str, product: str | None) -> tuple[str, ...]:
         """What was not seen of the whole fleet that could state such an edge at a target."""
 

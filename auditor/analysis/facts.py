@@ -20,7 +20,7 @@ from auditor.analysis.registry import SecurityIndex, file_test, may_hold
 from auditor.model.finding import Evidence, Product
 from auditor.model.host import DriverRecord, FilterRecord, Gap, Section, ServiceRecord, Snapshot, SystemRecord
 from auditor.model.signature import Signature
-from auditor.model.task import ScheduledTask
+from auditor.model.task import ScheduledTask, TaskAction
 from auditor.model.version import Version
 from auditor.probes.recorded.outcome import Fault
 from auditor.probes.tasks.decode import scheduled_tasks, unreadable_tasks
@@ -139,6 +139,11 @@ class HostFacts:
         return scheduled_tasks(self.snapshot)
 
     @cached_property
+    def task_lines(self) -> tuple[tuple[ScheduledTask, tuple[tuple[str, str], ...]], ...]:
+        """Tasks with the command lines of their actions, each as written and case-folded."""
+        return tuple((task, _lines(task)) for task in self.tasks)
+
+    @cached_property
     def unread_tasks(self) -> tuple[Fault, ...]:
         """What of the tasks section can't be read."""
         return unreadable_tasks(self.snapshot)
@@ -211,6 +216,16 @@ def driver_names(record: DriverRecord) -> tuple[str, ...]:
 def security_key(record: Any) -> str:
     """Key of a security record in evidence: `path\\value`, or the path of a file."""
     return f"{record.path}\\{record.name}" if record.name else str(record.path)
+
+
+def _lines(task: ScheduledTask) -> tuple[tuple[str, str], ...]:
+    lines = (command_line(action) for action in task.actions or ())
+    return tuple((line, line.casefold()) for line in lines)
+
+
+def command_line(action: TaskAction) -> str:
+    """Program and arguments of a task's action as one text."""
+    return action.line or " ".join(part for part in (action.command, action.arguments) if part)
 
 
 def _index(pairs: Iterable[tuple[str, Any]]) -> dict[str, tuple[Any, ...]]:

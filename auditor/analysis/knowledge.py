@@ -10,7 +10,9 @@ Rules of this file:
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import islice
 
 from auditor.analysis.facts import HostFacts
 from auditor.analysis.graph import FleetGraph
@@ -37,6 +39,8 @@ class FleetTies:
                 self._meant.setdefault((candidate, name.kind, name.side), []).append(name)
         self._sides: dict[tuple[str, str, str, str | None], tuple[str, ...]] = {}
         self._doubtful: dict[tuple[str, str, str | None], frozenset[str]] = {}
+        self._told: dict[tuple[str, str, str | None], tuple[tuple[str, str], ...]] = {}
+        self._meant_at: dict[tuple[str, str, str], Counter[str]] = {}
         self._open_hosts: dict[tuple[str, str], frozenset[str]] = {}
 
     def between(self, source: str, target: str, kind: str, product: str | None) -> tuple[Edge, ...]:
@@ -129,14 +133,32 @@ class FleetTies:
         return theirs if theirs and self._memberships(source, product) else ()
 
     def doubt_of_all(self, name: str, direction: str, kind: str, product: str | None) -> tuple[str, ...]:
-        """What was not seen of the whole fleet that could state such an edge at a target."""
+        """What was not seen of the whole fleet that could state such an edge at a target; of many doubts only some are told."""
         ours, theirs = ("source", "target") if direction == "out" else ("target", "source")
-        doubts = dict.fromkeys(self.side_doubt(name, ours, kind, product))
-        for other in sorted(self.doubtful(theirs, kind, product)):
-            if other != name:
-                doubts |= dict.fromkeys(self.side_doubt(other, theirs, kind, product))
-        meant = [o for who in (name, _ANYBODY) for o in self._meant.get((who, kind, ours), ()) if o.other != name]
-        return _shortened([*doubts, *self.open_doubts(name, ours, kind), *map(str, meant)])
+        own = [*self.side_doubt(name, ours, kind, product), *self.open_doubts(name, ours, kind)]
+        others = self._doubts_of_others(theirs, kind, product)
+        meant = [self._meant.get((who, kind, ours), []) for who in (name, _ANYBODY)]
+        shown = dict.fromkeys(own)
+        shown |= dict.fromkeys(islice((doubt for host, doubt in others if host != name), _TOLD_DOUBTS))
+        shown |= dict.fromkeys(str(o) for names in meant for o in islice((o for o in names if o.other != name), _TOLD_DOUBTS))
+        count = len(own) + len(others) - len(self.side_doubt(name, theirs, kind, product))
+        count += sum(len(names) - self._own_meant(name, who, kind, ours) for who, names in zip((name, _ANYBODY), meant, strict=True))
+        return _shortened(list(shown), count)
+
+    def _doubts_of_others(self, side: str, kind: str, product: str | None) -> Sequence[tuple[str, str]]:
+        """Every host's doubts on a side, by host; looked for once for all hosts."""
+        key = (side, kind, product)
+        if key not in self._told:
+            hosts = sorted(self.doubtful(*key))
+            self._told[key] = tuple((host, doubt) for host in hosts for doubt in self.side_doubt(host, *key))
+        return self._told[key]
+
+    def _own_meant(self, name: str, who: str, kind: str, side: str) -> int:
+        """How many of the open ends that may mean `who` are at the host itself."""
+        key = (who, kind, side)
+        if key not in self._meant_at:
+            self._meant_at[key] = Counter(o.other for o in self._meant.get(key, ()))
+        return self._meant_at[key][name]
 
     def doubtful(self, side: str, kind: str, product: str | None) -> frozenset[str]:
         """Hosts of which something was not seen that could state such edges; looked for once for all hosts."""
@@ -151,10 +173,10 @@ def _may_be_ours(name: OpenName) -> bool:
     return bool(name.candidates) or not name.name
 
 
-def _shortened(texts: Iterable[str]) -> tuple[str, ...]:
-    doubts = list(dict.fromkeys(texts))
-    if len(doubts) > _TOLD_DOUBTS:
-        doubts[_TOLD_DOUBTS:] = [f"and {len(doubts) - _TOLD_DOUBTS} more of the kind"]
+def _shortened(doubts: list[str], count: int) -> tuple[str, ...]:
+    """Some doubts, and how many more there are of `count`."""
+    if count > _TOLD_DOUBTS and len(doubts) > _TOLD_DOUBTS:
+        return (*doubts[:_TOLD_DOUBTS], f"and {count - _TOLD_DOUBTS} more of the kind")
     return tuple(doubts)
 
 

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from auditor.analysis.binding import Binding, Setting, Test
 from auditor.analysis.facts import HostFacts
 from auditor.analysis.matching import undecided
 from auditor.analysis.outcome import Outcome
-from auditor.analysis.selectors_task import command_line
 from auditor.model.finding import Edge, Evidence
 from auditor.model.pattern import compile_pattern
 from auditor.model.selector import CollisionSelector, JobPart
 from auditor.probes.tasks.decode import start_hours
+
+Patterns = tuple[Callable[[str], bool], ...]
 
 
 class _Job(NamedTuple):
@@ -28,10 +29,11 @@ class _Job(NamedTuple):
 def compile_collision(selector: CollisionSelector, setting: Setting) -> Test:
     """Whether a job of the one kind and another of the other kind share a start hour."""
     role = setting.role(selector.host)
+    parts = tuple((part, _patterns(part.commands)) for part in (selector.one, selector.other))
 
     def test(binding: Binding) -> Outcome:
         facts = binding.hosts[role]
-        ones, others = (list(_jobs(binding, facts, part)) for part in (selector.one, selector.other))
+        ones, others = (list(_jobs(binding, facts, part, fits)) for part, fits in parts)
         pairs = [(one, other) for one in ones for other in others if one.key != other.key]
         met = [pair for pair in pairs if pair[0].hours and pair[1].hours and pair[0].hours & pair[1].hours]
         if met:
@@ -40,14 +42,18 @@ def compile_collision(selector: CollisionSelector, setting: Setting) -> Test:
             return Outcome(True, tuple(dict.fromkeys(e for job in jobs for e in job.evidence)), edges=edges)
         silent = dict.fromkeys(job.key for pair in pairs for job in pair if job.hours is None)
         doubts = [f"{facts.name}: tasks: {key}: its hours are not known" for key in silent]
-        doubts += _unseen(binding, facts, selector)
+        doubts += _unseen(binding, facts, (selector.one, selector.other), (ones, others))
         return undecided(facts, "tasks", doubts)
 
     return test
 
 
-def _jobs(binding: Binding, facts: HostFacts, part: JobPart) -> Iterator[_Job]:
-    yield from _tasks(facts, part)
+def _patterns(commands: tuple[str, ...]) -> Patterns:
+    return tuple(compile_pattern(text) for text in commands)
+
+
+def _jobs(binding: Binding, facts: HostFacts, part: JobPart, fits: Patterns) -> Iterator[_Job]:
+    yield from _tasks(facts, fits)
     if part.copies and binding.ties is not None:
         for direction in ("out", "in"):
             for edges in binding.ties.neighbours(facts.name, direction, "copies-to", None).values():
@@ -59,11 +65,9 @@ def _copy(edge: Edge) -> _Job:
     return _Job(key, None if edge.hours is None else frozenset(edge.hours), edge.evidence, edge)
 
 
-def _tasks(facts: HostFacts, part: JobPart) -> Iterator[_Job]:
-    patterns = [compile_pattern(text) for text in part.commands]
-    for task in facts.tasks if patterns else ():
-        lines = [command_line(action) for action in task.actions or ()]
-        chosen = [line for line in lines if any(fits(line.casefold()) for fits in patterns)]
+def _tasks(facts: HostFacts, fits: Patterns) -> Iterator[_Job]:
+    for task, lines in facts.task_lines if fits else ():
+        chosen = [line for line, folded in lines if any(test(folded) for test in fits)]
         if not chosen or task.enabled is False:
             continue
         name = task.path or task.name or ""
@@ -72,10 +76,11 @@ def _tasks(facts: HostFacts, part: JobPart) -> Iterator[_Job]:
         yield _Job(name, None if hours is None else frozenset(hours), told, None)
 
 
-def _unseen(binding: Binding, facts: HostFacts, selector: CollisionSelector) -> Iterator[str]:
+def _unseen(binding: Binding, facts: HostFacts, parts: tuple[JobPart, JobPart], jobs: tuple[list[_Job], list[_Job]]) -> Iterator[str]:
     """What else of this host may hold such a job. Copies that were not seen are told only where the other kind was seen."""
     yield from (f"{facts.name}: tasks: {fault.place}: {fault.message}" for fault in facts.unread_tasks)
-    for part, partner in ((selector.one, selector.other), (selector.other, selector.one)):
-        if part.copies and binding.ties is not None and any(True for _ in _jobs(binding, facts, partner)):
-            doubts = binding.ties.doubt_of_all(facts.name, "out", "copies-to", None)
-            yield from (doubt for doubt in doubts if doubt.startswith(f"{facts.name}: "))
+    ties = binding.ties
+    for part, partners in zip(parts, reversed(jobs), strict=True):
+        if part.copies and ties is not None and partners:
+            yield from ties.side_doubt(facts.name, "source", "copies-to", None)
+            yield from ties.open_doubts(facts.name, "source", "copies-to")

@@ -11,7 +11,7 @@ from auditor.analysis.outcome import Outcome
 from auditor.model.finding import Evidence
 from auditor.model.pattern import compile_pattern
 from auditor.model.selector import TaskSelector
-from auditor.model.task import ScheduledTask, TaskAction
+from auditor.model.task import ScheduledTask
 from auditor.probes.tasks.decode import start_hours
 
 
@@ -19,16 +19,20 @@ def compile_task(selector: TaskSelector, setting: Setting) -> Test:
     """A task by path, command line, state and start hours."""
     role = setting.role(selector.host)
     path = compile_pattern(selector.path) if selector.path is not None else None
+    command = compile_pattern(selector.command) if selector.command is not None else None
 
     def test(binding: Binding) -> Outcome:
         facts = binding.hosts[role]
         found: list[Evidence] = []
         doubts: list[str] = []
-        for task in facts.tasks:
+        for task, lines in facts.task_lines:
+            chosen = [line for line, folded in lines if command(folded)] if command is not None else []
+            if command is not None and not chosen and task.actions is not None:
+                continue
             name = task.path or task.name or ""
             if path is not None and not path(name.casefold()):
                 continue
-            evidence, open_fields = _read(facts, task, selector)
+            evidence, open_fields = _read(facts, task, selector, chosen)
             if evidence is not None and not open_fields:
                 found += evidence
             doubts += [facts.why("tasks", name, field) for field in open_fields if evidence is not None]
@@ -42,16 +46,13 @@ def compile_task(selector: TaskSelector, setting: Setting) -> Test:
     return test
 
 
-def _read(facts: HostFacts, task: ScheduledTask, selector: TaskSelector) -> tuple[list[Evidence] | None, list[str]]:
-    """Evidence of a task that fits (None where it does not), and fields that are not known."""
+def _read(facts: HostFacts, task: ScheduledTask, selector: TaskSelector, chosen: list[str]) -> tuple[list[Evidence] | None, list[str]]:
+    """Evidence of a task that fits (None where it does not), and fields that are not known. `chosen` are its command lines that fit."""
     name = task.path or task.name or ""
     checks: list[tuple[str, bool | None, Any]] = []
     if selector.enabled is not None:
         checks.append(("enabled", None if task.enabled is None else task.enabled is selector.enabled, task.enabled))
     if selector.command is not None:
-        lines = [command_line(action) for action in task.actions or ()]
-        fits = compile_pattern(selector.command)
-        chosen = [line for line in lines if fits(line.casefold())]
         checks.append(("actions", None if task.actions is None else bool(chosen), chosen))
     if selector.hours:
         hours = start_hours(task, facts.snapshot.clock.utc_offset_minutes)
@@ -60,8 +61,3 @@ def _read(facts: HostFacts, task: ScheduledTask, selector: TaskSelector) -> tupl
         return None, []
     open_fields = [field for field, holds, _ in checks if holds is None]
     return [facts.evidence("tasks", name, field, value) for field, _, value in checks] or [facts.evidence("tasks", name)], open_fields
-
-
-def command_line(action: TaskAction) -> str:
-    """Program and arguments as one text."""
-    return action.line or " ".join(part for part in (action.command, action.arguments) if part)

@@ -27,13 +27,35 @@ def compile_pattern(pattern: str) -> Callable[[str], bool]:
     """A test for texts that are case-folded already; the usual shapes (`text`, `text*`, `*text`, `*text*`) cost one comparison."""
     folded = pattern.casefold()
     inner = folded.strip("*")
-    if "*" in inner or "?" in inner:
+    if "?" in inner:
         return lambda text: _fits(folded, text)
+    if "*" in inner:
+        return _in_order(folded)
     if folded == inner:
         return lambda text: text == inner
     if not folded.startswith("*"):
         return lambda text: text.startswith(inner)
     return (lambda text: inner in text) if folded.endswith("*") else (lambda text: text.endswith(inner))
+
+
+def _in_order(pattern: str) -> Callable[[str], bool]:
+    """A test for a glob of several `*`: its pieces one after the other, the first at the start and the last at the end."""
+    first, *middle, last = pattern.split("*")
+    pieces = [piece for piece in middle if piece]
+    shortest = len(pattern.replace("*", ""))
+
+    def test(text: str) -> bool:
+        if len(text) < shortest or not text.startswith(first) or not text.endswith(last):
+            return False
+        place, end = len(first), len(text) - len(last)
+        for piece in pieces:
+            place = text.find(piece, place, end)
+            if place < 0:
+                return False
+            place += len(piece)
+        return True
+
+    return test
 
 
 def _fits(pattern: str, text: str) -> bool:

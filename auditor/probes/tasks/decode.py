@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import functools
 import re
 from collections.abc import Iterable
 
@@ -25,11 +26,13 @@ _DURATION = re.compile(r"P(?:(\d{1,4})D)?(?:T(?:(\d{1,5})H)?(?:(\d{1,6})M)?(?:(\
 _START = re.compile(r"\d{4}-\d{2}-\d{2}T(\d{2}):(\d{2})(?::\d{2}(?:\.\d+)?)?(Z|[+-]\d{2}:?\d{2})?")
 _EVENT_TRIGGERS = ("BootTrigger", "LogonTrigger", "IdleTrigger", "EventTrigger", "RegistrationTrigger", "SessionStateChangeTrigger")
 _DAY_MINUTES = 24 * 60
+_REMEMBERED_CHARACTERS = 20_000
+"""Longer tasks are rare, and not worth the memory."""
 
 
 def scheduled_tasks(snapshot: Snapshot) -> tuple[ScheduledTask, ...]:
     """All tasks of a host that can be read; `path` is the record's, so that it points at the evidence."""
-    return tuple(task for record in snapshot.sections.tasks.records for task in read_task(record).records)
+    return tuple(task for record in snapshot.sections.tasks.records for task in _read(record)[0])
 
 
 def unreadable_tasks(snapshot: Snapshot) -> tuple[Fault, ...]:
@@ -37,8 +40,22 @@ def unreadable_tasks(snapshot: Snapshot) -> tuple[Fault, ...]:
     return tuple(
         Fault(place=f"{record.path}: {fault.place}" if fault.place else record.path, message=fault.message)
         for record in snapshot.sections.tasks.records
-        for fault in read_task(record).faults
+        for fault in _read(record)[1]
     )
+
+
+def _read(record: TaskRecord) -> tuple[tuple[ScheduledTask, ...], tuple[Fault, ...]]:
+    """Tasks and faults of a record. The tasks of Windows are the same on many hosts, so those read last are remembered by their text."""
+    if len(record.text or "") + len(record.data or "") > _REMEMBERED_CHARACTERS:
+        outcome = read_task(record)
+        return tuple(outcome.records), tuple(outcome.faults)
+    return _remembered(record)
+
+
+@functools.lru_cache(maxsize=4096)
+def _remembered(record: TaskRecord) -> tuple[tuple[ScheduledTask, ...], tuple[Fault, ...]]:
+    outcome = read_task(record)
+    return tuple(outcome.records), tuple(outcome.faults)
 
 
 def read_task(record: TaskRecord) -> Outcome[ScheduledTask]:
