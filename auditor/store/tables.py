@@ -14,7 +14,6 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from sqlalchemy import (
-    BigInteger,
     Column,
     Connection,
     Float,
@@ -33,7 +32,8 @@ METADATA = MetaData()
 FIRST_FORMAT = 2
 """Version that the first step makes. Version 1 was never released."""
 
-Number = BigInteger().with_variant(Integer, "sqlite")
+Number = Integer
+"""Ten thousand hosts each hour make a thousand million in eleven years. Numbers stand before texts, which wastes no bytes on PostgreSQL."""
 Time = String(40).with_variant(String(40, collation="C"), "postgresql")
 """ISO 8601 in UTC, compared byte by byte whatever the database's language."""
 
@@ -66,14 +66,14 @@ SNAPSHOT = Table(
     "snapshot",
     METADATA,
     Column("number", Number, primary_key=True, autoincrement=True),
-    Column("host", Text, nullable=False),
-    Column("collected_at", Time, nullable=False),
     Column("facts", Number, ForeignKey("blob.number"), nullable=False),
     Column("base", Number, ForeignKey("snapshot.number")),
     Column("size", Integer, nullable=False),
-    Column("readings", LargeBinary, nullable=False),
+    Column("host", Text, nullable=False),
+    Column("collected_at", Time, nullable=False),
     Column("seal", String(16), nullable=False),
-    Index("snapshot_host", "host", "collected_at"),
+    Column("readings", LargeBinary, nullable=False),
+    Index("snapshot_host", "host"),
     Index("snapshot_base", "base"),
 )
 
@@ -82,13 +82,13 @@ RESULT = Table(
     METADATA,
     Column("number", Number, primary_key=True, autoincrement=True),
     Column("run", Number, ForeignKey("run.number"), nullable=False),
+    Column("target", Number, ForeignKey("blob.number"), nullable=False),
+    Column("snapshot", Number, ForeignKey("snapshot.number")),
+    Column("seconds", Float, nullable=False),
     Column("host", Text, nullable=False),
     Column("status", String(20), nullable=False),
     Column("reason", Text, nullable=False),
     Column("next_step", Text, nullable=False),
-    Column("seconds", Float, nullable=False),
-    Column("target", Number, ForeignKey("blob.number"), nullable=False),
-    Column("snapshot", Number, ForeignKey("snapshot.number")),
     Column("seal", String(16), nullable=False),
     UniqueConstraint("run", "host"),
     Index("result_host", "host", "number"),
