@@ -8,7 +8,7 @@ Rules of this file:
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from auditor.analysis.registry import normal_key
 from auditor.model.host import Question
@@ -21,12 +21,27 @@ class AskedIndex:
     def __init__(self, question: Question) -> None:
         self._keys = _Globs(map(normal_key, question.security_keys))
         self._files = _Globs(map(_normal_file, question.security_files))
+        self._unasked: tuple[Mapping[str, object], tuple[str, ...]] | None = None
+        self._whole: tuple[Mapping[str, object], bool] | None = None
         self._events: dict[tuple[str, str], frozenset[str]] = {}
         for item in question.events:
             log, _, rest = item.partition("/")
             source, _, ids = rest.rpartition("=")
             place = (log.casefold(), source.casefold())
             self._events[place] = self._events.get(place, frozenset()) | frozenset(ids.split(","))
+
+    def unasked_keys(self, keys: Mapping[str, object]) -> tuple[str, ...]:
+        """Those of many keys (as `normal_key` makes them) that were not asked for; remembered for the mapping that it was asked with."""
+        if self._unasked is None or self._unasked[0] is not keys:
+            self._unasked = (keys, tuple(key for key in keys if not self._keys.covers(key)))
+        return self._unasked[1]
+
+    def all_events(self, names: Mapping[str, object]) -> bool:
+        """Whether all events (`source/id`, case-folded) were asked for in some log; remembered likewise."""
+        if self._whole is None or self._whole[0] is not names:
+            pairs = (name.rpartition("/") for name in names)
+            self._whole = (names, all(self.events((int(number),), None, source) for source, _, number in pairs))
+        return self._whole[1]
 
     def key(self, path: str) -> bool:
         """Whether the values of a key were asked for."""

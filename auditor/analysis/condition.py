@@ -12,7 +12,7 @@ from types import MappingProxyType
 from typing import Any
 
 from auditor.analysis.binding import Binding, Setting, Test
-from auditor.analysis.outcome import Outcome, conjoin, disjoin, negate
+from auditor.analysis.outcome import FALSE, Outcome, conjoin, disjoin, negate
 from auditor.analysis.selectors_count import compile_count, compile_filter
 from auditor.analysis.selectors_event import compile_event
 from auditor.analysis.selectors_exclusions import compile_exclusions
@@ -63,7 +63,7 @@ SELECTORS: Mapping[str, Callable[[Any, Setting], Test]] = MappingProxyType(
 def compile_condition(condition: Condition, setting: Setting) -> Test:
     """The test of a condition. Raises ValueError for a range or time that can't be read, or a condition without a key."""
     if condition.all_ is not None:
-        return _all(tuple(compile_condition(part, setting) for part in condition.all_))
+        return _all(tuple(compile_condition(part, setting) for part in condition.all_), [_cost(part) for part in condition.all_])
     if condition.any_ is not None:
         return _any(tuple(compile_condition(part, setting) for part in condition.any_))
     if condition.not_ is not None:
@@ -72,9 +72,29 @@ def compile_condition(condition: Condition, setting: Setting) -> Test:
     return SELECTORS[name](selector, setting)
 
 
-def _all(tests: tuple[Test, ...]) -> Test:
+_CHEAP = ("os", "product", "service", "driver", "edge", "setting", "compare", "program", "feature", "update", "defender")
+"""Selectors by what deciding them costs, the cheapest first; the others cost more."""
+
+
+def _cost(condition: Condition) -> int:
+    """Rank of a condition by cost; of one that combines others the dearest part counts."""
+    names = [name for name, _ in selectors_of(condition)]
+    return max((_CHEAP.index(name) if name in _CHEAP else len(_CHEAP) for name in names), default=0)
+
+
+def _all(tests: tuple[Test, ...], costs: list[int]) -> Test:
+    """All parts: the cheap ones are decided first, so that one of them can spare the dear ones; told in the order written."""
+    order = sorted(range(len(tests)), key=costs.__getitem__)
+    if order == list(range(len(tests))):
+        return lambda binding: conjoin(part(binding) for part in tests)
+
     def test(binding: Binding) -> Outcome:
-        return conjoin(part(binding) for part in tests)
+        outcomes: dict[int, Outcome] = {}
+        for number in order:
+            outcome = outcomes[number] = tests[number](binding)
+            if outcome.value is False:
+                return FALSE
+        return conjoin(outcomes[number] for number in range(len(tests)))
 
     return test
 

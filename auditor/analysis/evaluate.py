@@ -21,7 +21,7 @@ from auditor.analysis.binding import Binding
 from auditor.analysis.fleet import Fleet
 from auditor.analysis.outcome import Outcome
 from auditor.analysis.pairs import Pair, find_pairs
-from auditor.analysis.ruleset import CompiledRule, PairRule, RuleSet
+from auditor.analysis.ruleset import PairRule, RuleSet
 from auditor.model.finding import Finding, Subject, Verdict, finding_id
 from auditor.model.grade import SEVERITIES
 from auditor.model.rule import Matrix, Rule
@@ -68,7 +68,7 @@ class ScannedCandidates:
         key = (rule.rule.id, role)
         if key not in self._known:
             plan = rule.roles[role]
-            hosts = (name for name in fleet.collected if plan.gate is None or plan.triggers.rules_for(fleet.hosts[name]))
+            hosts = (name for name in fleet.collected if plan.may_play(fleet.hosts[name]))
             self._known[key] = frozenset(name for name in hosts if can_play(fleet, rule, role, name))
         return self._known[key]
 
@@ -141,25 +141,34 @@ def _order(finding: Finding) -> tuple[int, str, tuple[str, ...]]:
 
 
 def _decide_hosts(fleet: Fleet, rules: RuleSet, tables: _Tables, around: Around | None) -> None:
-    triggers, single = rules.triggers, rules.single
-    decided: Counter[int] = Counter()
     names = fleet.collected if around is None else sorted(name for name in around.hosts if fleet.hosts[name].collected)
+    decided: Counter[int] = Counter()
     for name in names:
-        facts = fleet.hosts[name]
-        for number in sorted({*triggers.always, *triggers.rules_for(facts)}):
-            decided[number] += 1
-            _decide_host(fleet, single[number], name, tables)
-    for number, compiled in enumerate(single):
+        decided.update(_decide_host(fleet, rules, name, tables))
+    for number, compiled in enumerate(rules.single):
         left = "satisfied" if compiled.rule.applies_to is None else "not_applicable"
         tables.counts[compiled.rule.id][left] += len(names) - decided[number]
         for name in sorted((around.further.get(compiled.rule.id, frozenset()) - around.hosts) if around else ()):
             if fleet.hosts[name].collected:
-                _decide_host(fleet, compiled, name, tables)
+                verdict, outcome = compiled.decide(bind(fleet, compiled.rule, (name,)))
+                tables.note(compiled.rule, verdict, (name,), outcome)
 
 
-def _decide_host(fleet: Fleet, compiled: CompiledRule, name: str, tables: _Tables) -> None:
-    verdict, outcome = compiled.decide(Binding({compiled.rule.roles[0]: fleet.hosts[name]}, fleet.ties))
-    tables.note(compiled.rule, verdict, (name,), outcome)
+def _decide_host(fleet: Fleet, rules: RuleSet, name: str, tables: _Tables) -> list[int]:
+    """Decides the rules that can concern a host, and gives their numbers."""
+    facts, ties, triggers = fleet.hosts[name], fleet.ties, rules.triggers
+    shown = triggers.shown(facts)
+    numbers = [*triggers.always, *triggers.rules_for(shown)]
+    bindings: dict[str, Binding] = {}
+    for number in numbers:
+        compiled = rules.single[number]
+        role = compiled.rule.roles[0]
+        binding = bindings.get(role)
+        if binding is None:
+            binding = bindings[role] = Binding({role: facts}, ties)
+        verdict, outcome = compiled.decide(binding, shown)
+        tables.note(compiled.rule, verdict, (name,), outcome)
+    return numbers
 
 
 def _decide_pairs(fleet: Fleet, pair_rule: PairRule, tables: _Tables, around: Around | None, candidates: Candidates) -> None:

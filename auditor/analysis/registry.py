@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from functools import cached_property
 
 from auditor.model.host import SecurityRecord
 from auditor.model.pattern import compile_pattern, is_glob
@@ -58,6 +59,16 @@ class SecurityIndex:
                 self._keys.setdefault(normal_key(record.path), []).append(record)
             else:
                 self._files.append((record.path.replace("/", "\\").casefold(), record))
+
+    @cached_property
+    def keys_and_parents(self) -> frozenset[str]:
+        """Every key of which something was read, and the keys above it, in the form of `normal_key`."""
+        found: set[str] = set()
+        for key in self._keys:
+            while key and key not in found:
+                found.add(key)
+                key = key.rpartition("\\")[0]
+        return frozenset(found)
 
     def values(self, key: str, value: str) -> list[SecurityRecord]:
         """Records of a value name below a key (`*` is one level), native view first."""

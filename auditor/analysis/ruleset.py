@@ -7,30 +7,35 @@ Rules of this file:
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set
 
 from auditor.analysis.binding import Binding, Setting, Test
 from auditor.analysis.condition import compile_condition, selectors_of
-from auditor.analysis.outcome import TRUE, Outcome, conjoin
+from auditor.analysis.facts import HostFacts
+from auditor.analysis.outcome import FALSE, TRUE, Outcome, conjoin
 from auditor.analysis.pairs import Parts, take_apart
 from auditor.analysis.selectors_listed import lists_of
-from auditor.analysis.triggers import Gate, Triggers, gate_of
+from auditor.analysis.triggers import Gates, Knowledge, Triggers, gates_of
 from auditor.model.finding import Verdict
 from auditor.model.rule import Matrix, Rule
 from auditor.model.selector import Condition, TiesSelector
-from auditor.model.signature import Signature
 
 
 class CompiledRule:
     """A rule with its conditions compiled."""
 
-    def __init__(self, rule: Rule, matrix: Matrix, today: str | None = None) -> None:
+    def __init__(self, rule: Rule, matrix: Matrix, known: Knowledge, today: str | None = None) -> None:
         self.rule = rule
-        self.setting = Setting(rule.roles, matrix.tables, lists_of(matrix), today)
+        self.setting = Setting(rule.roles, matrix.tables, known.lists, today)
         self._applies = compile_condition(rule.applies_to, self.setting) if rule.applies_to is not None else None
         self._when = compile_condition(rule.when, self.setting)
         self.ties = tuple(s for _, s in self.selectors() if isinstance(s, TiesSelector))
         """Selectors that look at the whole fleet."""
+        first = rule.roles[0]
+        self.gates: Gates = gates_of(rule.applies_to or rule.when, first, known)
+        """What a host must show for the rule to be more than not applicable, or satisfied where it applies to all."""
+        self.when_gates: Gates = gates_of(rule.when, first, known) if rule.applies_to is not None else ()
+        """What it must show beside that for the rule to be more than satisfied."""
 
     def selectors(self) -> Iterator[tuple[str, object]]:
         """Every selector of the rule with its name."""
@@ -38,11 +43,13 @@ class CompiledRule:
             if condition is not None:
                 yield from selectors_of(condition)
 
-    def decide(self, binding: Binding) -> tuple[Verdict, Outcome]:
-        """The verdict on bound hosts, with evidence or with what is missing."""
+    def decide(self, binding: Binding, shown: Set[str] | None = None) -> tuple[Verdict, Outcome]:
+        """The verdict on bound hosts, with evidence or with what is missing. `shown` are the tokens of the host, where they are known."""
         applies = self._applies(binding) if self._applies is not None else TRUE
         if applies.value is False:
             return "not_applicable", applies
+        if shown is not None and any(gate.isdisjoint(shown) for gate in self.when_gates):
+            return "satisfied", FALSE
         when = self._when(binding)
         if when.value is False:
             return "satisfied", when
@@ -51,18 +58,21 @@ class CompiledRule:
 
 
 class RolePlan:
-    """Which hosts can play a role: the role's own conditions as one test, and the gate before it."""
+    """Which hosts can play a role: the role's own conditions as one test, and the gates before it."""
 
-    def __init__(self, test: Test, gate: Gate) -> None:
+    def __init__(self, test: Test, gates: Gates) -> None:
         self.test = test
-        self.gate = gate
-        self.triggers = Triggers([gate])
+        self.triggers = Triggers([gates])
+
+    def may_play(self, facts: HostFacts) -> bool:
+        """Whether a host shows what the role's conditions can't do without."""
+        return bool(self.triggers.always or self.triggers.rules_for(self.triggers.shown(facts)))
 
 
 class PairRule:
     """A rule with two roles, taken apart."""
 
-    def __init__(self, compiled: CompiledRule, signatures: tuple[Signature, ...]) -> None:
+    def __init__(self, compiled: CompiledRule, known: Knowledge) -> None:
         rule = compiled.rule
         self.compiled = compiled
         self.rule = rule
@@ -70,16 +80,17 @@ class PairRule:
         self.roles: dict[str, RolePlan] = {}
         for role in rule.roles:
             condition = Condition(all_=tuple(self.parts.own[role]))
-            self.roles[role] = RolePlan(compile_condition(condition, compiled.setting), gate_of(condition, role, signatures))
+            self.roles[role] = RolePlan(compile_condition(condition, compiled.setting), gates_of(condition, role, known))
 
 
 class RuleSet:
     """All rules of a matrix. `today` (`YYYY-MM-DD`) is the day of the evaluation; without it each host counts as of its collection."""
 
     def __init__(self, matrix: Matrix, today: str | None = None) -> None:
-        compiled = [CompiledRule(rule, matrix, today) for rule in matrix.rules]
+        known = Knowledge(matrix.signatures, lists_of(matrix))
+        compiled = [CompiledRule(rule, matrix, known, today) for rule in matrix.rules]
         self.matrix = matrix
         self.by_id: Mapping[str, CompiledRule] = {c.rule.id: c for c in compiled}
         self.single = tuple(c for c in compiled if len(c.rule.roles) == 1)
-        self.pairs = tuple(PairRule(c, matrix.signatures) for c in compiled if len(c.rule.roles) > 1)
-        self.triggers = Triggers([gate_of(c.rule.applies_to or c.rule.when, c.rule.roles[0], matrix.signatures) for c in self.single])
+        self.pairs = tuple(PairRule(c, known) for c in compiled if len(c.rule.roles) > 1)
+        self.triggers = Triggers([c.gates for c in self.single], [c.when_gates for c in self.single])

@@ -177,7 +177,7 @@ def compile_compare(selector: CompareSelector, setting: Setting) -> Test:
     def test(binding: Binding) -> Outcome:
         hosts = binding.hosts[roles[0]], binding.hosts[roles[1]]
         ours, theirs = left(hosts[0]), right(hosts[1])
-        if (ours.none or theirs.none) and not (ours.unsure or theirs.unsure):
+        if any(side.none and not side.unsure for side in (ours, theirs)):
             return FALSE
         pairs = [_pair(selector, hosts, one, other) for one in ours.candidates() for other in theirs.candidates()]
         absent = [Outcome(None, missing=reasons) for side in (ours, theirs) for reasons in side.unsure.values()]

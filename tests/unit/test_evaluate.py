@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from auditor.analysis.evaluate import Evaluation
 from auditor.analysis.pairs import take_apart
-from auditor.analysis.triggers import gate_of
+from auditor.analysis.triggers import Knowledge, gates_of
 from auditor.model.finding import finding_id
 from auditor.model.rule import Rule
 from tests.unit.small_fleet import DENIED, GUARD, KEY, OTHER, condition, evaluated, kept, rule, signature
@@ -251,24 +251,44 @@ def test_an_edge_between_the_roles_is_required() -> None:
         take_apart(None, driver, ("a", "b"))
 
 
+BOTH = {"product:acme-guard", "product:other-shield"}
+
+
 @pytest.mark.parametrize(
-    ("body", "gate"),
+    ("body", "gates"),
     [
-        ({"driver": {"name": "RapDrv.sys"}}, {"driver:rapdrv"}),
-        ({"driver": {"name": "Rap*"}}, None),
-        ({"not": {"driver": {"name": "x"}}}, None),
-        ({"product": {"kind": "antivirus"}}, {"product:acme-guard", "product:other-shield"}),
-        ({"product": {"vendor": "acme"}}, {"product:acme-guard"}),
-        ({"any": [{"driver": {"name": "x"}}, {"service": {"name": "y"}}]}, {"driver:x", "service:y"}),
-        ({"any": [{"driver": {"name": "x"}}, {"setting": {"key": "SOFTWARE\\X", "present": True}}]}, None),
-        ({"all": [{"setting": {"key": "SOFTWARE\\X", "present": True}}, {"os": {"generation": ["2003"]}}]}, {"os:2003"}),
-        ({"count": {"product": {"id": "acme-guard"}, "at_least": 1}}, {"product:acme-guard"}),
-        ({"count": {"product": {"id": "acme-guard"}, "at_most": 1}}, None),
+        ({"driver": {"name": "RapDrv.sys"}}, [{"driver:rapdrv"}]),
+        ({"driver": {"name": "Rap*"}}, []),
+        ({"not": {"driver": {"name": "x"}}}, []),
+        ({"product": {"kind": "antivirus"}}, [BOTH]),
+        ({"product": {"kind": "antivirus", "remnant": True}}, []),
+        ({"product": {"vendor": "acme"}}, [{"product:acme-guard"}]),
+        ({"any": [{"driver": {"name": "x"}}, {"service": {"name": "y"}}]}, [{"driver:x", "service:y"}]),
+        ({"any": [{"driver": {"name": "x"}}, {"driver": {"name": "x*"}}]}, []),
+        (
+            {"any": [{"all": [{"os": {"generation": ["2003"]}}, {"driver": {"name": "x"}}]}, {"service": {"name": "y"}}]},
+            [{"driver:x", "service:y"}],
+        ),
+        ({"setting": {"key": "SOFTWARE\\Wow6432Node\\X", "present": True}}, [{"key:software\\x"}]),
+        ({"setting": {"key": "SOFTWARE\\X", "present": False}}, []),
+        (
+            {"all": [{"setting": {"key": "SOFTWARE\\X", "present": True}}, {"os": {"generation": ["2003"]}}]},
+            [{"key:software\\x"}, {"os:2003"}],
+        ),
+        ({"count": {"product": {"id": "acme-guard"}, "at_least": 1}}, [{"product:acme-guard"}]),
+        ({"count": {"product": {"id": "acme-guard"}, "at_most": 1}}, []),
+        ({"count": {"filter": {"loaded": True}, "at_least": 2}}, [{"filters"}]),
+        ({"event": {"id": [5, 6], "source": "Disk"}}, [{"event:disk/5", "event:disk/6"}]),
+        ({"event": {"id": [5]}}, []),
+        ({"feature": {"name": "DNS"}}, [{"feature:dns"}]),
+        ({"update": {"any_of": ["KB1234567"]}}, [{"update:kb1234567"}]),
+        ({"defender": {"enabled": True}}, [{"defender"}]),
+        ({"os": {"product_type": ["server"]}}, [{"type:server"}]),
     ],
 )
-def test_gates(body: dict[str, Any], gate: set[str] | None) -> None:
-    found = gate_of(condition(**body), "host", (signature(GUARD), signature(OTHER)))
-    assert found == (frozenset(gate) if gate is not None else None)
+def test_gates(body: dict[str, Any], gates: list[set[str]]) -> None:
+    known = Knowledge((signature(GUARD), signature(OTHER)), {})
+    assert gates_of(condition(**body), "host", known) == tuple(frozenset(gate) for gate in gates)
 
 
 HOSTS = st.dictionaries(
