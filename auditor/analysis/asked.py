@@ -13,6 +13,7 @@ from collections.abc import Iterable, Mapping
 from auditor.analysis.registry import normal_key
 from auditor.model.host import Question
 from auditor.model.pattern import compile_pattern, is_glob
+from auditor.model.signature import Signature
 
 
 class AskedIndex:
@@ -22,6 +23,7 @@ class AskedIndex:
         self._keys = _Globs(map(normal_key, question.security_keys))
         self._files = _Globs(map(_normal_file, question.security_files))
         self._unasked: tuple[Mapping[str, object], tuple[str, ...]] | None = None
+        self._leftovers: tuple[Mapping[str, Signature], tuple[str, ...]] | None = None
         self._whole: tuple[Mapping[str, object], bool] | None = None
         self._events: dict[tuple[str, str], frozenset[str]] = {}
         for item in question.events:
@@ -35,6 +37,16 @@ class AskedIndex:
         if self._unasked is None or self._unasked[0] is not keys:
             self._unasked = (keys, tuple(key for key in keys if not self._keys.covers(key)))
         return self._unasked[1]
+
+    def unasked_leftovers(self, signatures: Mapping[str, Signature]) -> tuple[str, ...]:
+        """Ids of products some of whose signs of leftovers were not asked for; remembered likewise."""
+        if self._leftovers is None or self._leftovers[0] is not signatures:
+            self._leftovers = (signatures, tuple(id_ for id_, signature in signatures.items() if not self._covers_leftovers(signature)))
+        return self._leftovers[1]
+
+    def _covers_leftovers(self, signature: Signature) -> bool:
+        keys = all(self.key(source.key) for signs in signature.remnant for source in signs.registry)
+        return keys and all(self.file(source.path) for signs in signature.remnant for source in signs.files)
 
     def all_events(self, names: Mapping[str, object]) -> bool:
         """Whether all events (`source/id`, case-folded) were asked for in some log; remembered likewise."""

@@ -9,10 +9,12 @@ Rules of this file:
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Iterable, Mapping
+from decimal import Decimal, InvalidOperation
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 from auditor.analysis.asked import AskedIndex, asked_index
 from auditor.analysis.generation import build_bounds, generation
@@ -27,6 +29,25 @@ from auditor.probes.tasks.decode import scheduled_tasks, unreadable_tasks
 
 _ONLY_GAPS = re.compile(r"(\d+ not read, see gaps)?")
 """Reason of a section that is partial for its gaps alone."""
+
+
+class FilterPlace(NamedTuple):
+    """A file-system filter with what its driver says."""
+
+    record: FilterRecord
+    altitude: Decimal | None
+    company: str | None
+    """Case-folded."""
+    running: bool | None
+
+
+@functools.lru_cache(maxsize=4096)
+def altitude_of(text: str | None) -> Decimal | None:
+    """An altitude as a number: decimal text of unlimited precision, never a float; None for what is none."""
+    try:
+        return Decimal(text) if text else None
+    except InvalidOperation:
+        return None
 
 
 class HostFacts:
@@ -47,6 +68,8 @@ class HostFacts:
         self.groups = groups
         self.collected = collected
         self._reason = reason
+        self._told: dict[tuple[str, frozenset[str]], tuple[Product, tuple[Evidence, ...]]] = {}
+        self._different: dict[str, tuple[DriverRecord, ...]] = {}
         self._notes = notes or {}
         """Section and case-folded record to why what is not known of it is not, for records that no host told of."""
         self.products: tuple[Product, ...] = ()
@@ -109,6 +132,16 @@ class HostFacts:
         """A pointer to a record of this host."""
         return Evidence(host=self.name, section=section, record=record, field=field, value=_text(value), about=about)
 
+    def told(self, product: Product, asked: frozenset[str]) -> tuple[Evidence, ...]:
+        """A product's evidence that bears on fields that are asked for: presence, and each of the fields. Many rules ask for the same."""
+        key = (product.id, asked)
+        known = self._told.get(key)
+        if known is None or known[0] is not product:
+            chosen = tuple(e for e in product.evidence if e.about in asked)
+            presence = tuple(e for e in product.evidence if e.about in ("", "presence"))
+            known = self._told[key] = (product, (presence[:1] if chosen else presence) + chosen)
+        return known[1]
+
     def doubts_of(self, product: str, field: str) -> tuple[str, ...]:
         """What is missing to know a field of a product."""
         return self.doubts.get((product, field)) or (f"{self.name}: products: {product}: {field} is not known",)
@@ -117,6 +150,12 @@ class HostFacts:
     def drivers(self) -> Mapping[str, tuple[DriverRecord, ...]]:
         """Drivers by case-folded service name and by file name without .sys."""
         return _index((name, record) for record in self.sections.drivers.records for name in driver_names(record))
+
+    def drivers_that_differ(self, field: str) -> tuple[DriverRecord, ...]:
+        """One driver for each value that a field has among all: what fits none of them fits no driver."""
+        if field not in self._different:
+            self._different[field] = tuple({getattr(record, field): record for record in self.sections.drivers.records}.values())
+        return self._different[field]
 
     @cached_property
     def services(self) -> Mapping[str, tuple[ServiceRecord, ...]]:
@@ -132,6 +171,17 @@ class HostFacts:
     def filters(self) -> Mapping[str, tuple[FilterRecord, ...]]:
         """Filters by case-folded driver name."""
         return _index((record.name.casefold().removesuffix(".sys"), record) for record in self.sections.filters.records)
+
+    @cached_property
+    def filter_places(self) -> tuple[FilterPlace, ...]:
+        """Filters with altitude as a number, and company and state of their drivers."""
+        return tuple(self._place(record) for record in self.sections.filters.records)
+
+    def _place(self, record: FilterRecord) -> FilterPlace:
+        drivers = self.drivers.get(record.name.casefold().removesuffix(".sys"), ())
+        company = next((driver.company.casefold() for driver in drivers if driver.company), None)
+        running = next((driver.state == "running" for driver in drivers if driver.state), None)
+        return FilterPlace(record, altitude_of(record.altitude), company, running)
 
     @cached_property
     def tasks(self) -> tuple[ScheduledTask, ...]:
@@ -152,7 +202,10 @@ class HostFacts:
     def unsure_remnants(self) -> Mapping[str, tuple[str, ...]]:
         """Signature id to what is missing, for products that were not found and whose leftovers may be there unseen."""
         found = {product.id for product in self.products}
-        doubts = ((id_, self._unseen_leftovers(signature)) for id_, signature in self.signatures.items() if id_ not in found)
+        ids: Iterable[str] = self.signatures
+        if all(self.section(name).status == "ok" for name in ("programs", "services", "drivers", "security")):
+            ids = () if self.asked is None else self.asked.unasked_leftovers(self.signatures)
+        doubts = ((id_, self._unseen_leftovers(self.signatures[id_])) for id_ in ids if id_ not in found)
         return {id_: reasons for id_, reasons in doubts if reasons}
 
     def _unseen_leftovers(self, signature: Signature) -> tuple[str, ...]:

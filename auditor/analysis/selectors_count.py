@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from decimal import Decimal, InvalidOperation
+from collections.abc import Callable
 from typing import Any
 
 from auditor.analysis.binding import Binding, Setting, Test
-from auditor.analysis.facts import HostFacts
+from auditor.analysis.facts import FilterPlace, HostFacts, altitude_of
 from auditor.analysis.matching import named, undecided
 from auditor.analysis.outcome import FALSE, Outcome, disjoin
 from auditor.analysis.selectors_host import driver_tests
-from auditor.analysis.selectors_product import compile_matches, told
+from auditor.analysis.selectors_product import asked_fields, compile_matches
 from auditor.model.host import FilterRecord
 from auditor.model.pattern import compile_pattern
 from auditor.model.selector import CountSelector, DriverSelector, FilterSelector, ProductSelector
@@ -54,6 +53,7 @@ def compile_count(selector: CountSelector, setting: Setting) -> Test:
 
 def _count_products(selector: CountSelector, product: ProductSelector, setting: Setting) -> Test:
     role, match = setting.role(product.host), compile_matches(product, setting)
+    asked = asked_fields(product)
 
     def name(facts: HostFacts, id_: str) -> str:
         signature = facts.signatures.get(id_)
@@ -63,7 +63,7 @@ def _count_products(selector: CountSelector, product: ProductSelector, setting: 
         facts = binding.hosts[role]
         matches, tally = match(facts), _Tally()
         for found in matches.sure:
-            tally.sure.setdefault(name(facts, found.id), []).extend(told(found, product))
+            tally.sure.setdefault(name(facts, found.id), []).extend(facts.told(found, asked))
         tally.open = {name(facts, found.id) for found, _ in matches.open} | {name(facts, id_) for id_ in matches.unsure}
         tally.missing = [m for _, reasons in matches.open for m in reasons] + [m for reasons in matches.unsure.values() for m in reasons]
         return tally.outcome(selector.at_least, selector.at_most)
@@ -109,11 +109,11 @@ def _listed(facts: HostFacts, section: str, tally: _Tally, meant: Callable[[str]
 def compile_filter(selector: FilterSelector, setting: Setting) -> Test:
     """A file-system filter by name, altitude, age, class or company of its driver."""
     role, allocated = setting.role(selector.host), _allocation(selector, setting)
-    lost = _meant(selector)
+    lost, read = _meant(selector), _filters(selector)
 
     def test(binding: Binding) -> Outcome:
         facts = binding.hosts[role]
-        verdicts = [(record, missing) for record, missing in _filters(facts, selector) if allocated(record)]
+        verdicts = [(place.record, missing) for place, missing in read(facts) if allocated(place.record)]
         found = [record for record, missing in verdicts if not missing]
         if found:
             return Outcome(True, tuple(_filter_told(facts, record) for record in found))
@@ -139,7 +139,7 @@ def _allocation(selector: FilterSelector, setting: Setting) -> Callable[[FilterR
     wanted = selector.allocated
 
     def fits(record: FilterRecord) -> bool:
-        if not record.altitude or _decimal(record.altitude) is None:
+        if not record.altitude or altitude_of(record.altitude) is None:
             return False
         given = owners.get(record.altitude.strip()) or owners.get(record.altitude.strip().partition(".")[0])
         if given is None:
@@ -151,16 +151,17 @@ def _allocation(selector: FilterSelector, setting: Setting) -> Callable[[FilterR
 
 def _count_filters(selector: CountSelector, chosen: FilterSelector, setting: Setting) -> Test:
     role, meant = setting.role(chosen.host), _meant(chosen)
+    read, by_altitude = _filters(chosen), selector.same == "altitude"
 
     def test(binding: Binding) -> Outcome:
         facts = binding.hosts[role]
         tallies: dict[object, _Tally] = {}
-        for record, missing in _filters(facts, chosen):
-            place = _decimal(record.altitude) if selector.same == "altitude" else None
-            if selector.same == "altitude" and place is None:
+        for place, missing in read(facts):
+            record = place.record
+            if by_altitude and place.altitude is None:
                 continue
-            tally = tallies.setdefault(place, _Tally())
-            label = _company(facts, record) if selector.distinct == "company" else record.name.casefold()
+            tally = tallies.setdefault(place.altitude if by_altitude else None, _Tally())
+            label = place.company if selector.distinct == "company" else record.name.casefold()
             if missing or label is None:
                 tally.open.add(record.name.casefold())
                 tally.missing += missing or (facts.why("drivers", record.name, "company"),)
@@ -173,53 +174,44 @@ def _count_filters(selector: CountSelector, chosen: FilterSelector, setting: Set
     return test
 
 
-def _filters(facts: HostFacts, selector: FilterSelector) -> Iterator[tuple[FilterRecord, tuple[str, ...]]]:
-    """Filters that fit, or may fit: then with what is missing."""
-    left_out = [compile_pattern(company) for company in selector.except_companies]
-    name = selector.name.casefold().removesuffix(".sys") if selector.name else None
-    for record in named(name, facts.filters):
+FilterReader = Callable[[HostFacts], list[tuple[FilterPlace, tuple[str, ...]]]]
+"""Filters that fit, or may fit: then with what is missing."""
+
+
+def _filters(selector: FilterSelector) -> FilterReader:
+    """The reader of the filters that a selector means."""
+    left_out = tuple(compile_pattern(company) for company in selector.except_companies)
+    name = compile_pattern(selector.name.casefold().removesuffix(".sys")) if selector.name else None
+    low, high = altitude_of(selector.altitude_from), altitude_of(selector.altitude_to)
+
+    def fits(place: FilterPlace) -> bool:
+        record = place.record
         if selector.class_filter != record.class_filter or (selector.legacy is not None and record.legacy is not selector.legacy):
-            continue
-        if not _altitude_fits(record, selector):
-            continue
-        missing: list[str] = []
-        company = _company(facts, record) if left_out else ""
-        if company is None:
-            missing.append(facts.unseen("drivers") or facts.why("drivers", record.name, "company"))
-        elif any(fits(company) for fits in left_out):
-            continue
-        running = _running(facts, record) if selector.loaded is not None else selector.loaded
-        if running is None and selector.loaded is not None:
-            missing.append(facts.unseen("drivers") or facts.why("drivers", record.name, "state"))
-        elif running is not selector.loaded:
-            continue
-        yield record, tuple(missing)
+            return False
+        if name is not None and not name(record.name.casefold().removesuffix(".sys")):
+            return False
+        if low is not None and (place.altitude is None or place.altitude < low):
+            return False
+        return high is None or (place.altitude is not None and place.altitude <= high)
 
+    def read(facts: HostFacts) -> list[tuple[FilterPlace, tuple[str, ...]]]:
+        found = []
+        for place in facts.filter_places:
+            if not fits(place):
+                continue
+            missing: list[str] = []
+            if left_out and place.company is None:
+                missing.append(facts.unseen("drivers") or facts.why("drivers", place.record.name, "company"))
+            elif any(test(place.company or "") for test in left_out):
+                continue
+            if selector.loaded is not None and place.running is None:
+                missing.append(facts.unseen("drivers") or facts.why("drivers", place.record.name, "state"))
+            elif selector.loaded is not None and place.running is not selector.loaded:
+                continue
+            found.append((place, tuple(missing)))
+        return found
 
-def _altitude_fits(record: FilterRecord, selector: FilterSelector) -> bool:
-    if selector.altitude_from is None and selector.altitude_to is None:
-        return True
-    altitude = _decimal(record.altitude)
-    low, high = _decimal(selector.altitude_from), _decimal(selector.altitude_to)
-    return altitude is not None and (low is None or altitude >= low) and (high is None or altitude <= high)
-
-
-def _decimal(text: str | None) -> Decimal | None:
-    """An altitude as a number: decimal text of unlimited precision, never a float."""
-    try:
-        return Decimal(text) if text else None
-    except InvalidOperation:
-        return None
-
-
-def _company(facts: HostFacts, record: FilterRecord) -> str | None:
-    drivers = facts.drivers.get(record.name.casefold().removesuffix(".sys"), ())
-    return next((d.company.casefold() for d in drivers if d.company), None)
-
-
-def _running(facts: HostFacts, record: FilterRecord) -> bool | None:
-    drivers = facts.drivers.get(record.name.casefold().removesuffix(".sys"), ())
-    return next((d.state == "running" for d in drivers if d.state), None)
+    return read
 
 
 def _filter_told(facts: HostFacts, record: FilterRecord) -> Any:

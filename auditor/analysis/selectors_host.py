@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from auditor.analysis.binding import Binding, Setting, Test
@@ -10,6 +10,7 @@ from auditor.analysis.facts import HostFacts, driver_names, security_key
 from auditor.analysis.matching import ITSELF, FieldTest, choose, moment, named, seconds, text_is, undecided, value_in, value_is, version_in
 from auditor.analysis.outcome import FALSE, TRUE, Outcome, conjoin, negate, unknown
 from auditor.analysis.registry import file_test, may_hold
+from auditor.model.host import DriverRecord
 from auditor.model.pattern import compile_pattern
 from auditor.model.selector import (
     DefenderSelector,
@@ -31,14 +32,36 @@ def compile_driver(selector: DriverSelector, setting: Setting) -> Test:
     role, tests = setting.role(selector.host), driver_tests(selector, setting)
     name = selector.name.casefold().removesuffix(".sys") if selector.name else None
     lost = _last_part(name)
+    screen = _screen(selector, setting) if name is None else None
 
     def test(binding: Binding) -> Outcome:
         facts = binding.hosts[role]
         if selector.table is not None and (blind := _unhashed(facts)):
             return unknown(blind)
-        return choose(facts, "drivers", named(name, facts.drivers), tests, lambda r: str(r.name), lost)
+        records = named(name, facts.drivers) if screen is None else screen(facts)
+        return choose(facts, "drivers", records, tests, lambda r: str(r.name), lost)
 
     return test
+
+
+_SCREENED = ("file_exists", "signature", "group")
+"""Fields that have few different values on a host."""
+
+
+def _screen(selector: DriverSelector, setting: Setting) -> Callable[[HostFacts], Iterable[DriverRecord]]:
+    """Drivers that can fit a selector without a name: none where no value of a field fits, those of a table's names where it has one."""
+    tests = driver_tests(DriverSelector(**{f: getattr(selector, f) for f in _SCREENED}), setting)
+    table = setting.lists.get(selector.resembles) if selector.resembles else None
+    names = frozenset(name for name, _ in table.names) if isinstance(table, DriversTable) else None
+
+    def chosen(facts: HostFacts) -> Iterable[DriverRecord]:
+        if not all(any(test(record) is not False for record in facts.drivers_that_differ(field)) for field, test in tests):
+            return ()
+        if names is None:
+            return facts.sections.drivers.records
+        return {id(record): record for name in names & facts.drivers.keys() for record in facts.drivers[name]}.values()
+
+    return chosen
 
 
 def _of_others(companies: tuple[str, ...]) -> FieldTest:

@@ -14,7 +14,8 @@ from auditor.model.pattern import compile_pattern
 from auditor.model.selector import CollisionSelector, JobPart
 from auditor.probes.tasks.decode import start_hours
 
-Patterns = tuple[Callable[[str], bool], ...]
+LineTest = Callable[[str], bool]
+_REMEMBERED_LINES = 20_000
 
 
 class _Job(NamedTuple):
@@ -48,12 +49,25 @@ def compile_collision(selector: CollisionSelector, setting: Setting) -> Test:
     return test
 
 
-def _patterns(commands: tuple[str, ...]) -> Patterns:
-    return tuple(compile_pattern(text) for text in commands)
+def _patterns(commands: tuple[str, ...]) -> LineTest | None:
+    """A test for case-folded command lines. Hosts share most of theirs, so what it said of a line is remembered."""
+    tests = tuple(compile_pattern(text) for text in commands)
+    known: dict[str, bool] = {}
+
+    def fits(line: str) -> bool:
+        said = known.get(line)
+        if said is None:
+            said = any(test(line) for test in tests)
+            if len(known) < _REMEMBERED_LINES:
+                known[line] = said
+        return said
+
+    return fits if tests else None
 
 
-def _jobs(binding: Binding, facts: HostFacts, part: JobPart, fits: Patterns) -> Iterator[_Job]:
-    yield from _tasks(facts, fits)
+def _jobs(binding: Binding, facts: HostFacts, part: JobPart, fits: LineTest | None) -> Iterator[_Job]:
+    if fits is not None:
+        yield from _tasks(facts, fits)
     if part.copies and binding.ties is not None:
         for direction in ("out", "in"):
             for edges in binding.ties.neighbours(facts.name, direction, "copies-to", None).values():
@@ -65,9 +79,9 @@ def _copy(edge: Edge) -> _Job:
     return _Job(key, None if edge.hours is None else frozenset(edge.hours), edge.evidence, edge)
 
 
-def _tasks(facts: HostFacts, fits: Patterns) -> Iterator[_Job]:
-    for task, lines in facts.task_lines if fits else ():
-        chosen = [line for line, folded in lines if any(test(folded) for test in fits)]
+def _tasks(facts: HostFacts, fits: LineTest) -> Iterator[_Job]:
+    for task, lines in facts.task_lines:
+        chosen = [line for line, folded in lines if fits(folded)]
         if not chosen or task.enabled is False:
             continue
         name = task.path or task.name or ""

@@ -7,7 +7,7 @@ Rules of this file:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from auditor.analysis.binding import Binding, Setting, Test
 from auditor.analysis.facts import HostFacts
@@ -51,11 +51,37 @@ def compile_listed(selector: ListedSelector, setting: Setting) -> Test:
     role, table = setting.role(selector.host), setting.lists.get(selector.table)
     rows = table.rows if isinstance(table, ProductsTable) else ()
     tests = tuple(_row(row, role, setting) for row in rows)
+    places = _Places(rows)
 
     def test(binding: Binding) -> Outcome:
-        return disjoin(part(binding) for part in tests)
+        return disjoin(tests[number](binding) for number in places.of(binding.hosts[role]))
 
     return test
+
+
+class _Places:
+    """Numbers of a table's rows by what they can't do without: a product, else a system."""
+
+    def __init__(self, rows: Sequence[ListedRow]) -> None:
+        self._products: dict[str, list[int]] = {}
+        self._systems: dict[str, list[int]] = {}
+        self._any: list[int] = []
+        for number, row in enumerate(rows):
+            if row.product is not None:
+                self._products.setdefault(row.product, []).append(number)
+            elif row.generation:
+                for generation in row.generation:
+                    self._systems.setdefault(generation, []).append(number)
+            else:
+                self._any.append(number)
+
+    def of(self, facts: HostFacts) -> list[int]:
+        """Rows that can say something of a host, in the order of the table."""
+        found = {number for product in facts.products for number in self._products.get(product.id, ())}
+        found.update(number for id_ in facts.unsure for number in self._products.get(id_, ()))
+        systems = self._systems if facts.generation is None else (facts.generation,)
+        found.update(number for generation in systems for number in self._systems.get(generation, ()))
+        return sorted((*found, *self._any))
 
 
 def _row(row: ListedRow, role: str, setting: Setting) -> Test:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import date
 from typing import Any, NamedTuple
 
@@ -10,8 +10,9 @@ from auditor.analysis.binding import Binding, Setting, Test
 from auditor.analysis.facts import HostFacts
 from auditor.analysis.outcome import FALSE, Outcome, disjoin
 from auditor.model.finding import Product
-from auditor.model.pattern import compile_pattern
+from auditor.model.pattern import compile_pattern, is_glob
 from auditor.model.selector import CompareSelector, ProductSelector
+from auditor.model.signature import Signature
 from auditor.model.version import Version, VersionRange, parse_version
 
 _TOLD = ("version", "role", "edition", "parent", "group", "engine", "definitions", "active")
@@ -39,66 +40,78 @@ class Matches(NamedTuple):
 def compile_product(selector: ProductSelector, setting: Setting) -> Test:
     """An installed product (or a remnant where asked for) that fits everything said."""
     role, match = setting.role(selector.host), compile_matches(selector, setting)
+    asked = asked_fields(selector)
 
     def test(binding: Binding) -> Outcome:
-        matches = match(binding.hosts[role])
+        facts = binding.hosts[role]
+        matches = match(facts)
         if matches.sure:
-            return Outcome(True, tuple(e for product in matches.sure for e in told(product, selector)))
+            return Outcome(True, tuple(e for product in matches.sure for e in facts.told(product, asked)))
         missing = [m for _, reasons in matches.open for m in reasons] + [m for reasons in matches.unsure.values() for m in reasons]
         return Outcome(None, missing=tuple(dict.fromkeys(missing))) if missing else FALSE
 
     return test
 
 
-def told(product: Product, selector: ProductSelector) -> tuple[Any, ...]:
-    """The product's evidence that bears on what the selector asks: presence, and each field it names."""
-    asked = {_TOLD_BY.get(field, field) for field in (*_TOLD, *_TOLD_BY) if getattr(selector, field) is not None}
-    chosen = tuple(e for e in product.evidence if e.about in asked)
-    presence = tuple(e for e in product.evidence if e.about in ("", "presence"))
-    return (presence[:1] if chosen else presence) + chosen
+def asked_fields(selector: ProductSelector) -> frozenset[str]:
+    """Fields of a product that a selector names, whose evidence bears on it."""
+    return frozenset(field for field in _TOLD if getattr(selector, field) is not None)
 
 
 def compile_matches(selector: ProductSelector, setting: Setting | None = None) -> Callable[[HostFacts], Matches]:
     """The products of a host against a selector, with what is in doubt. `setting` is needed where days are counted."""
-    identity = _identity(selector)
+    identity = _Identity(selector)
     tests = tuple(_tests(selector))
-    exact = selector.id if selector.id and "*" not in selector.id and "?" not in selector.id else None
+    aged = selector.definitions_older_than_days is not None
+    exact = selector.id if selector.id and not is_glob(selector.id) else None
 
     def match(facts: HostFacts) -> Matches:
         sure: list[Product] = []
         open_: list[tuple[Product, tuple[str, ...]]] = []
+        meant = identity.of(facts)
         products = facts.products_by_id.get(exact, ()) if exact else facts.products
         for product in products:
-            if not identity(facts, product.id):
+            if product.id not in meant:
                 continue
-            verdict, fields = _fits((*tests, *_aged(selector, setting, facts)), product)
+            verdict, fields = _fits((*tests, *_aged(selector, setting, facts)) if aged else tests, product)
             if verdict:
                 sure.append(product)
             elif verdict is None:
                 open_.append((product, tuple(m for field in fields for m in facts.doubts_of(product.id, field))))
-        unsure = {id_: reasons for id_, reasons in facts.unsure.items() if identity(facts, id_)}
+        unsure = {id_: facts.unsure[id_] for id_ in facts.unsure.keys() & meant} if facts.unsure else {}
         if selector.remnant:
-            unsure |= {id_: reasons for id_, reasons in facts.unsure_remnants.items() if id_ not in unsure and identity(facts, id_)}
-        return Matches(sure, open_, unsure)
+            unsure |= {id_: reasons for id_, reasons in facts.unsure_remnants.items() if id_ not in unsure and id_ in meant}
+        return Matches(sure, open_, dict(sorted(unsure.items())))
 
     return match
 
 
-def _identity(selector: ProductSelector) -> Callable[[HostFacts, str], bool]:
-    """Whether a signature id is meant, by id, vendor and kind."""
-    by_id = compile_pattern(selector.id) if selector.id is not None else None
-    by_vendor = compile_pattern(selector.vendor) if selector.vendor is not None else None
-    left_out = frozenset(selector.except_ids)
+class _Identity:
+    """Signature ids that a selector means, by id, vendor and kind; the same for all hosts that were held against the same signatures."""
 
-    def meant(facts: HostFacts, id_: str) -> bool:
-        if id_ in left_out or (by_id and not by_id(id_.casefold())):
+    def __init__(self, selector: ProductSelector) -> None:
+        self._selector = selector
+        self._by_id = compile_pattern(selector.id) if selector.id is not None else None
+        self._by_vendor = compile_pattern(selector.vendor) if selector.vendor is not None else None
+        self._left_out = frozenset(selector.except_ids)
+        self._known: tuple[Mapping[str, Signature], frozenset[str]] | None = None
+
+    def of(self, facts: HostFacts) -> frozenset[str]:
+        """The ids, among the signatures that were looked for and the products of the host."""
+        if self._known is None or self._known[0] is not facts.signatures:
+            ids = frozenset(id_ for id_, signature in facts.signatures.items() if self._meant(id_, signature))
+            self._known = (facts.signatures, ids)
+        ids = self._known[1]
+        strange = [p.id for p in facts.products if p.id not in facts.signatures and self._meant(p.id, None)]
+        return ids.union(strange) if strange else ids
+
+    def _meant(self, id_: str, signature: Signature | None) -> bool:
+        if id_ in self._left_out or (self._by_id and not self._by_id(id_.casefold())):
             return False
-        signature = facts.signatures.get(id_)
         if signature is None:
-            return by_vendor is None and selector.kind is None
-        return (by_vendor is None or by_vendor(signature.vendor.casefold())) and selector.kind in (None, signature.kind)
-
-    return meant
+            return self._by_vendor is None and self._selector.kind is None
+        by_vendor = self._by_vendor is None or self._by_vendor(signature.vendor.casefold())
+        return by_vendor and self._selector.kind in (None, signature.kind)
 
 
 def _tests(selector: ProductSelector) -> Iterable[ProductTest]:
