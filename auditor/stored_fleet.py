@@ -61,13 +61,13 @@ def stored_fleet(store: Store, matrix: Matrix, targets: Sequence[Target] | None,
             absent[target.name], stale[target.name] = why, result.snapshot.collected_at
         else:
             snapshots[target.name] = result.snapshot
-    fleet = build_fleet(snapshots, known, matrix, absent)
+    fleet, rules = build_fleet(snapshots, known, matrix, absent), RuleSet(matrix)
     return StoredFleet(
         fleet=fleet,
         targets=tuple(sorted(known, key=lambda target: target.name)),
-        rules=RuleSet(matrix),
+        rules=rules,
         detector=Detector(matrix.signatures),
-        candidates=ScannedCandidates(),
+        candidates=ScannedCandidates(rules),
         absent=absent,
         stale=stale,
         oldest=min((snapshot.collected_at for snapshot in snapshots.values()), default=None),

@@ -23,6 +23,7 @@ class AskedIndex:
         self._keys = _Globs(map(normal_key, question.security_keys))
         self._files = _Globs(map(_normal_file, question.security_files))
         self._unasked: tuple[Mapping[str, object], tuple[str, ...]] | None = None
+        self._unasked_paths: tuple[Mapping[str, object], tuple[str, ...]] | None = None
         self._leftovers: tuple[Mapping[str, Signature], tuple[str, ...]] | None = None
         self._whole: tuple[Mapping[str, object], bool] | None = None
         self._events: dict[tuple[str, str], frozenset[str]] = {}
@@ -37,6 +38,12 @@ class AskedIndex:
         if self._unasked is None or self._unasked[0] is not keys:
             self._unasked = (keys, tuple(key for key in keys if not self._keys.covers(key)))
         return self._unasked[1]
+
+    def unasked_files(self, paths: Mapping[str, object]) -> tuple[str, ...]:
+        """Those of many files that were not asked for; remembered likewise."""
+        if self._unasked_paths is None or self._unasked_paths[0] is not paths:
+            self._unasked_paths = (paths, tuple(path for path in paths if not self.file(path)))
+        return self._unasked_paths[1]
 
     def unasked_leftovers(self, signatures: Mapping[str, Signature]) -> tuple[str, ...]:
         """Ids of products some of whose signs of leftovers were not asked for; remembered likewise."""

@@ -12,7 +12,7 @@ Rules of this file:
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Protocol
 
 import msgspec
@@ -21,7 +21,7 @@ from auditor.analysis.binding import Binding
 from auditor.analysis.fleet import Fleet
 from auditor.analysis.outcome import Outcome
 from auditor.analysis.pairs import Pair, find_pairs
-from auditor.analysis.ruleset import PairRule, RuleSet
+from auditor.analysis.ruleset import Concern, PairRule, RuleSet
 from auditor.model.finding import Finding, Subject, Verdict, finding_id
 from auditor.model.grade import SEVERITIES
 from auditor.model.rule import Matrix, Rule
@@ -60,16 +60,27 @@ class Candidates(Protocol):
 class ScannedCandidates:
     """Looks at every host of one fleet, once."""
 
-    def __init__(self) -> None:
+    def __init__(self, rules: RuleSet) -> None:
+        self._rules = rules
+        self._may: dict[tuple[str, str], list[str]] | None = None
         self._known: dict[tuple[str, str], frozenset[str]] = {}
+
+    def note(self, name: str, concern: Concern) -> None:
+        """A host that was looked at for another reason; who notes one host notes all."""
+        if self._may is None:
+            self._may = {plan.key: [] for plan in self._rules.plans}
+        for plan in concern.plans:
+            self._may[plan.key].append(name)
 
     def of(self, fleet: Fleet, rule: PairRule, role: str) -> Collection[str]:
         """See Candidates."""
         key = (rule.rule.id, role)
         if key not in self._known:
-            plan = rule.roles[role]
-            hosts = (name for name in fleet.collected if plan.may_play(fleet.hosts[name]))
-            self._known[key] = frozenset(name for name in hosts if can_play(fleet, rule, role, name))
+            if self._may is None:
+                for name in fleet.collected:
+                    self.note(name, self._rules.concerning(fleet.hosts[name]))
+            may = (self._may or {}).get(key, ())
+            self._known[key] = frozenset(name for name in may if can_play(fleet, rule, role, name))
         return self._known[key]
 
 
@@ -129,8 +140,13 @@ def evaluate(fleet: Fleet, matrix: Matrix) -> Evaluation:
 def evaluate_rules(fleet: Fleet, rules: RuleSet, around: Around | None = None, candidates: Candidates | None = None) -> Evaluation:
     """Rules that are compiled already, over all hosts or around some."""
     tables = _Tables(rules)
-    _decide_hosts(fleet, rules, tables, around)
-    chooser = candidates or ScannedCandidates()
+    chooser = candidates or ScannedCandidates(rules)
+    if around is None and isinstance(chooser, ScannedCandidates):
+        _decide_hosts(fleet, rules, tables, fleet.collected, chooser.note)
+    else:
+        _decide_hosts(fleet, rules, tables, _collected(fleet, around.hosts if around else fleet.collected), None)
+    if around is not None:
+        _decide_further(fleet, rules, tables, around)
     for pair_rule in rules.pairs:
         _decide_pairs(fleet, pair_rule, tables, around, chooser)
     return tables.evaluation()
@@ -140,35 +156,42 @@ def _order(finding: Finding) -> tuple[int, str, tuple[str, ...]]:
     return -SEVERITIES.index(finding.severity), finding.rule, tuple(subject.host for subject in finding.subjects)
 
 
-def _decide_hosts(fleet: Fleet, rules: RuleSet, tables: _Tables, around: Around | None) -> None:
-    names = fleet.collected if around is None else sorted(name for name in around.hosts if fleet.hosts[name].collected)
-    decided: Counter[int] = Counter()
+def _collected(fleet: Fleet, names: Iterable[str]) -> list[str]:
+    return sorted(name for name in names if fleet.hosts[name].collected)
+
+
+def _decide_hosts(fleet: Fleet, rules: RuleSet, tables: _Tables, names: Sequence[str], note: Callable[[str, Concern], None] | None) -> None:
+    """Rules with one role on some hosts. Rules that can't concern a host are counted without being decided."""
+    decided: Counter[str] = Counter()
     for name in names:
-        decided.update(_decide_host(fleet, rules, name, tables))
-    for number, compiled in enumerate(rules.single):
+        concern = rules.concerning(fleet.hosts[name])
+        if note is not None:
+            note(name, concern)
+        _decide_host(fleet, concern, name, tables)
+        decided.update(compiled.rule.id for compiled in concern.single)
+    for compiled in rules.single:
         left = "satisfied" if compiled.rule.applies_to is None else "not_applicable"
-        tables.counts[compiled.rule.id][left] += len(names) - decided[number]
-        for name in sorted((around.further.get(compiled.rule.id, frozenset()) - around.hosts) if around else ()):
-            if fleet.hosts[name].collected:
-                verdict, outcome = compiled.decide(bind(fleet, compiled.rule, (name,)))
-                tables.note(compiled.rule, verdict, (name,), outcome)
+        tables.counts[compiled.rule.id][left] += len(names) - decided[compiled.rule.id]
 
 
-def _decide_host(fleet: Fleet, rules: RuleSet, name: str, tables: _Tables) -> list[int]:
-    """Decides the rules that can concern a host, and gives their numbers."""
-    facts, ties, triggers = fleet.hosts[name], fleet.ties, rules.triggers
-    shown = triggers.shown(facts)
-    numbers = [*triggers.always, *triggers.rules_for(shown)]
+def _decide_host(fleet: Fleet, concern: Concern, name: str, tables: _Tables) -> None:
+    facts, ties = fleet.hosts[name], fleet.ties
     bindings: dict[str, Binding] = {}
-    for number in numbers:
-        compiled = rules.single[number]
+    for compiled in concern.single:
         role = compiled.rule.roles[0]
         binding = bindings.get(role)
         if binding is None:
             binding = bindings[role] = Binding({role: facts}, ties)
-        verdict, outcome = compiled.decide(binding, shown)
+        verdict, outcome = compiled.decide(binding, concern.shown)
         tables.note(compiled.rule, verdict, (name,), outcome)
-    return numbers
+
+
+def _decide_further(fleet: Fleet, rules: RuleSet, tables: _Tables, around: Around) -> None:
+    """Rules that look at the ties of the whole fleet, on further hosts."""
+    for compiled in rules.single:
+        for name in _collected(fleet, around.further.get(compiled.rule.id, frozenset()) - around.hosts):
+            verdict, outcome = compiled.decide(bind(fleet, compiled.rule, (name,)))
+            tables.note(compiled.rule, verdict, (name,), outcome)
 
 
 def _decide_pairs(fleet: Fleet, pair_rule: PairRule, tables: _Tables, around: Around | None, candidates: Candidates) -> None:

@@ -14,6 +14,7 @@ import re
 from collections.abc import Iterable, Mapping
 from decimal import Decimal, InvalidOperation
 from functools import cached_property
+from operator import attrgetter
 from typing import Any, NamedTuple
 
 from auditor.analysis.asked import AskedIndex, asked_index
@@ -68,6 +69,8 @@ class HostFacts:
         self.groups = groups
         self.collected = collected
         self._reason = reason
+        self._unseen: dict[str, str | None] = {}
+        self._gaps: dict[str, Mapping[tuple[str, str], str]] = {}
         self._told: dict[tuple[str, frozenset[str]], tuple[Product, tuple[Evidence, ...]]] = {}
         self._different: dict[str, tuple[DriverRecord, ...]] = {}
         self._notes = notes or {}
@@ -87,6 +90,13 @@ class HostFacts:
 
     def unseen(self, name: str) -> str | None:
         """Why a section's listing is not complete (`host: section: reason`), or None where it is."""
+        try:
+            return self._unseen[name]
+        except KeyError:
+            self._unseen[name] = self._why_unseen(name)
+            return self._unseen[name]
+
+    def _why_unseen(self, name: str) -> str | None:
         if not self.collected:
             return f"{self.name}: {name}: the host was not collected{': ' + self._reason if self._reason else ''}"
         section = self.section(name)
@@ -96,7 +106,8 @@ class HostFacts:
 
     def lost(self, name: str) -> tuple[Gap, ...]:
         """Gaps of whole records of a section: listed, but not read."""
-        return tuple(gap for gap in self.section(name).gaps if gap.record and not gap.field)
+        gaps = self.section(name).gaps
+        return tuple(gap for gap in gaps if gap.record and not gap.field) if gaps else ()
 
     def foreseen(self, section: str, record: str) -> bool:
         """Whether a record (or a gap of that name) is none of the host's yet: it comes with a change that is only thought of."""
@@ -104,9 +115,10 @@ class HostFacts:
 
     def why(self, section: str, record: str, field: str) -> str:
         """Why a field of a record is not known, as `host: section: record: field: reason`."""
-        for gap in self.section(section).gaps:
-            if (gap.record.casefold() == record.casefold() and gap.field in ("", field)) or (not gap.record and gap.field == field):
-                return f"{self.name}: {section}: {record}: {field}: {gap.reason}"
+        gaps = self._gaps_of(section)
+        for key in ((record.casefold(), field), (record.casefold(), ""), ("", field)) if gaps else ():
+            if (reason := gaps.get(key)) is not None:
+                return f"{self.name}: {section}: {record}: {field}: {reason}"
         if (note := self._notes.get((section, record.casefold()))) is not None:
             return f"{self.name}: {section}: {record}: {field}: {note}"
         return f"{self.name}: {section}: {record}: {field}: not known"
@@ -132,6 +144,13 @@ class HostFacts:
         """A pointer to a record of this host."""
         return Evidence(host=self.name, section=section, record=record, field=field, value=_text(value), about=about)
 
+    def _gaps_of(self, section: str) -> Mapping[tuple[str, str], str]:
+        """Reasons of a section's gaps by case-folded record and field."""
+        if section not in self._gaps:
+            gaps = reversed(self.section(section).gaps)
+            self._gaps[section] = {(gap.record.casefold(), gap.field): gap.reason for gap in gaps if gap.record or gap.field}
+        return self._gaps[section]
+
     def told(self, product: Product, asked: frozenset[str]) -> tuple[Evidence, ...]:
         """A product's evidence that bears on fields that are asked for: presence, and each of the fields. Many rules ask for the same."""
         key = (product.id, asked)
@@ -154,7 +173,8 @@ class HostFacts:
     def drivers_that_differ(self, field: str) -> tuple[DriverRecord, ...]:
         """One driver for each value that a field has among all: what fits none of them fits no driver."""
         if field not in self._different:
-            self._different[field] = tuple({getattr(record, field): record for record in self.sections.drivers.records}.values())
+            records = self.sections.drivers.records
+            self._different[field] = tuple(dict(zip(map(attrgetter(field), records), records, strict=True)).values())
         return self._different[field]
 
     @cached_property

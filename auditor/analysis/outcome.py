@@ -55,7 +55,10 @@ def conjoin(outcomes: Iterable[Outcome]) -> Outcome:
     for outcome in outcomes:
         if outcome.value is False:
             return FALSE
-        seen.append(outcome)
+        if outcome is not TRUE:
+            seen.append(outcome)
+    if not seen:
+        return TRUE
     return _merge(seen, None if any(o.value is None for o in seen) else True)
 
 

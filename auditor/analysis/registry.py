@@ -60,6 +60,11 @@ class SecurityIndex:
             else:
                 self._files.append((record.path.replace("/", "\\").casefold(), record))
 
+    @property
+    def file_names(self) -> Iterator[str]:
+        """Paths of the files, case-folded."""
+        return (name for name, _ in self._files)
+
     @cached_property
     def keys_and_parents(self) -> frozenset[str]:
         """Every key of which something was read, and the keys above it, in the form of `normal_key`."""

@@ -8,6 +8,7 @@ Rules of this file:
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Set
+from typing import NamedTuple
 
 from auditor.analysis.binding import Binding, Setting, Test
 from auditor.analysis.condition import compile_condition, selectors_of
@@ -60,13 +61,10 @@ class CompiledRule:
 class RolePlan:
     """Which hosts can play a role: the role's own conditions as one test, and the gates before it."""
 
-    def __init__(self, test: Test, gates: Gates) -> None:
+    def __init__(self, rule: Rule, role: str, test: Test, gates: Gates) -> None:
+        self.key = (rule.id, role)
         self.test = test
-        self.triggers = Triggers([gates])
-
-    def may_play(self, facts: HostFacts) -> bool:
-        """Whether a host shows what the role's conditions can't do without."""
-        return bool(self.triggers.always or self.triggers.rules_for(self.triggers.shown(facts)))
+        self.gates = gates
 
 
 class PairRule:
@@ -80,7 +78,17 @@ class PairRule:
         self.roles: dict[str, RolePlan] = {}
         for role in rule.roles:
             condition = Condition(all_=tuple(self.parts.own[role]))
-            self.roles[role] = RolePlan(compile_condition(condition, compiled.setting), gates_of(condition, role, known))
+            self.roles[role] = RolePlan(rule, role, compile_condition(condition, compiled.setting), gates_of(condition, role, known))
+
+
+class Concern(NamedTuple):
+    """What can concern a host."""
+
+    shown: Set[str]
+    """The tokens that it shows."""
+    single: list[CompiledRule]
+    plans: list[RolePlan]
+    """Roles of rules with two roles that it may play."""
 
 
 class RuleSet:
@@ -93,4 +101,17 @@ class RuleSet:
         self.by_id: Mapping[str, CompiledRule] = {c.rule.id: c for c in compiled}
         self.single = tuple(c for c in compiled if len(c.rule.roles) == 1)
         self.pairs = tuple(PairRule(c, known) for c in compiled if len(c.rule.roles) > 1)
-        self.triggers = Triggers([c.gates for c in self.single], [c.when_gates for c in self.single])
+        self.plans = tuple(plan for pair in self.pairs for plan in pair.roles.values())
+        self._triggers = Triggers([*(c.gates for c in self.single), *(p.gates for p in self.plans)], [c.when_gates for c in self.single])
+
+    def concerning(self, facts: HostFacts) -> Concern:
+        """What of the rules can concern a host."""
+        shown = self._triggers.shown(facts)
+        single: list[CompiledRule] = []
+        plans: list[RolePlan] = []
+        for number in (*self._triggers.always, *self._triggers.rules_for(shown)):
+            if number < len(self.single):
+                single.append(self.single[number])
+            else:
+                plans.append(self.plans[number - len(self.single)])
+        return Concern(shown, single, plans)

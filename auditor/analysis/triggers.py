@@ -14,9 +14,10 @@ from types import MappingProxyType
 
 from auditor.analysis.condition import chosen
 from auditor.analysis.facts import HostFacts
-from auditor.analysis.registry import normal_key
+from auditor.analysis.registry import file_test, normal_key
 from auditor.model.pattern import compile_pattern, is_glob
 from auditor.model.selector import (
+    CollisionSelector,
     Condition,
     CountSelector,
     DefenderSelector,
@@ -24,20 +25,24 @@ from auditor.model.selector import (
     EventSelector,
     ExclusionsSelector,
     FeatureSelector,
+    FileSelector,
     FilterSelector,
     ListedSelector,
     OsSelector,
     ProductSelector,
+    ProgramSelector,
     ServiceSelector,
     SettingSelector,
+    TaskSelector,
     UpdateSelector,
 )
 from auditor.model.signature import Signature
 from auditor.model.table import ProductsTable, Table
 
+_REMEMBERED_TEXTS = 20_000
 Gate = frozenset[str]
 Gates = tuple[Gate, ...]
-_RANK: Mapping[str, int] = MappingProxyType({"product": 1, "defender": 2, "filters": 2, "os": 3, "type": 4})
+_RANK: Mapping[str, int] = MappingProxyType({"product": 1, "defender": 2, "filters": 2, "role": 2, "os": 3, "type": 4})
 """How little a kind of token says: the gate of the lowest rank is looked up first, the others are held against the host's tokens."""
 
 
@@ -145,9 +150,33 @@ def _defender(selector: DefenderSelector, known: Knowledge) -> Gate | None:
 
 def _os(selector: OsSelector, known: Knowledge) -> Gate | None:
     del known
+    if selector.role is not None and not is_glob(selector.role):
+        return frozenset({f"role:{selector.role.casefold()}"})
     if selector.generation:
         return frozenset(f"os:{generation}" for generation in selector.generation)
     return frozenset(f"type:{word}" for word in selector.product_type) if selector.product_type else None
+
+
+def _program(selector: ProgramSelector, known: Knowledge) -> Gate | None:
+    del known
+    return None if is_glob(selector.name) else frozenset({f"program:{selector.name.casefold()}"})
+
+
+def _file(selector: FileSelector, known: Knowledge) -> Gate | None:
+    del known
+    return None if selector.present is False else frozenset({f"file:{selector.path}"})
+
+
+def _task(selector: TaskSelector, known: Knowledge) -> Gate | None:
+    del known
+    return None if selector.command is None else frozenset({f"command:{selector.command.casefold()}"})
+
+
+def _collision(selector: CollisionSelector, known: Knowledge) -> Gate | None:
+    """Command lines of one of the two kinds of jobs; a kind that copies are counted to is not told by command lines alone."""
+    del known
+    parts = [part.commands for part in (selector.one, selector.other) if not part.copies]
+    return frozenset(f"command:{text.casefold()}" for text in min(parts, key=len)) if parts else None
 
 
 def _exclusions(selector: ExclusionsSelector, known: Knowledge) -> Gate | None:
@@ -182,6 +211,10 @@ _GATES: Mapping[type, Callable[..., Gate | None]] = MappingProxyType(
         OsSelector: _os,
         ExclusionsSelector: _exclusions,
         ListedSelector: _listed,
+        ProgramSelector: _program,
+        FileSelector: _file,
+        TaskSelector: _task,
+        CollisionSelector: _collision,
     }
 )
 
@@ -202,13 +235,41 @@ class Triggers:
             kind, _, name = token.partition(":")
             named.setdefault(kind, {})[name] = token
         self._makers = tuple((named[kind], make) for kind, make in _MAKERS.items() if kind in named)
+        self._commands = _Remembered({token: compile_pattern(name) for name, token in named.get("command", {}).items()})
+        self._files = _Remembered({token: file_test(name) for name, token in named.get("file", {}).items()})
+        self._paths = {name: name for name in named.get("file", {})}
 
     def shown(self, facts: HostFacts) -> set[str]:
         """The tokens that a host shows, of those that the rules name."""
         shown: set[str] = set()
         for named, make in self._makers:
             shown.update(make(facts, named))
+        self._show_commands(facts, shown)
+        self._show_files(facts, shown)
         return shown
+
+    def _show_commands(self, facts: HostFacts, shown: set[str]) -> None:
+        if not self._commands.tokens:
+            return
+        if facts.unseen("tasks") is not None or facts.lost("tasks") or facts.unread_tasks:
+            shown.update(self._commands.tokens)
+            return
+        for task, lines in facts.task_lines:
+            if task.actions is None:
+                shown.update(self._commands.tokens)
+            for _, line in lines:
+                shown.update(self._commands.of(line))
+
+    def _show_files(self, facts: HostFacts, shown: set[str]) -> None:
+        if not self._files.tokens:
+            return
+        if facts.unseen("security") is not None or facts.lost("security"):
+            shown.update(self._files.tokens)
+            return
+        for name in facts.security.file_names:
+            shown.update(self._files.of(name))
+        if facts.asked is not None:
+            shown.update(f"file:{path}" for path in facts.asked.unasked_files(self._paths))
 
     def rules_for(self, shown: set[str]) -> set[int]:
         """Numbers of the gated rules that can concern a host that shows these tokens."""
@@ -218,6 +279,24 @@ class Triggers:
             for number, others in by_token[token]:
                 if number not in found and not any(gate.isdisjoint(shown) for gate in others):
                     found.add(number)
+        return found
+
+
+class _Remembered:
+    """Which of many tests a text passes. Hosts share most of their texts, so what was found is remembered."""
+
+    def __init__(self, tests: Mapping[str, Callable[[str], bool]]) -> None:
+        self.tokens = frozenset(tests)
+        self._tests = tests
+        self._known: dict[str, tuple[str, ...]] = {}
+
+    def of(self, text: str) -> tuple[str, ...]:
+        """Tokens whose tests a text passes."""
+        found = self._known.get(text)
+        if found is None:
+            found = tuple(token for token, test in self._tests.items() if test(text))
+            if len(self._known) < _REMEMBERED_TEXTS:
+                self._known[text] = found
         return found
 
 
@@ -268,6 +347,13 @@ def _types(facts: HostFacts, named: Named) -> Iterable[str]:
     return (named[word],) if word in named else ()
 
 
+def _roles(facts: HostFacts, named: Named) -> Iterable[str]:
+    if facts.unseen("system") is not None or facts.lost("system") or facts.system is None:
+        return named.values()
+    words = {word.casefold() for word in (*facts.system.roles, *facts.groups)}
+    return [named[word] for word in words & named.keys()]
+
+
 def _any(section: str) -> Callable[[HostFacts, Named], Iterable[str]]:
     """The one token of a section: it is shown where the section holds anything, or was not seen as a whole."""
 
@@ -289,7 +375,9 @@ _MAKERS: Mapping[str, Callable[[HostFacts, Named], Iterable[str]]] = MappingProx
         "update": _listing("updates", lambda facts: {r.id.casefold() for r in facts.sections.updates.records}),
         "key": _keys,
         "event": _events,
+        "program": _listing("programs", lambda facts: facts.programs.keys()),
         "os": _systems,
+        "role": _roles,
         "type": _types,
         "filters": _any("filters"),
         "defender": _any("defender"),

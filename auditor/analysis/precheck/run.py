@@ -65,7 +65,7 @@ def check_waves(
     waivers: Waivers = NO_WAIVERS,
 ) -> Outcome:
     """One wave after the other, each on what the ones before have left. The hosts of all waves are collected ones of the fleet."""
-    moment = Moment(fleet, {}, candidates or ScannedCandidates())
+    moment = Moment(fleet, {}, candidates or ScannedCandidates(rules))
     answers: list[HostAnswer] = []
     elsewhere: list[Elsewhere] = []
     for wave in waves:
