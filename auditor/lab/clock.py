@@ -24,7 +24,7 @@ _UNITS = {"d": "days", "h": "hours", "m": "minutes", "s": "seconds"}
 
 
 class Zone(msgspec.Struct, frozen=True, kw_only=True):
-    """A time zone as the registry keeps it. Minutes; UTC = local time + bias. The starts are SYSTEMTIME structures of 16 bytes."""
+    """A time zone as the registry keeps it. Minutes; UTC = local time + bias. The starts are TIME_FIELDS, eight words."""
 
     bias: int = 0
     daylight_bias: int = 0
@@ -66,10 +66,10 @@ def _between(start: datetime, end: datetime, moment: datetime) -> bool:
 
 
 def _change(rule: bytes, year: int) -> datetime | None:
-    """When a recurring SYSTEMTIME rule falls in `year`; None where there is no rule."""
+    """When a recurring rule falls in `year`; None where there is none. TIME_FIELDS: year, month, week, hour, minute, ..., weekday."""
     if len(rule) != 16:
         return None
-    _, month, weekday, week, hour, minute, _, _ = struct.unpack("<8H", rule)
+    _, month, week, hour, minute, _, _, weekday = struct.unpack("<8H", rule)
     if not 1 <= month <= 12 or not 1 <= week <= 5:
         return None
     first = datetime(year, month, 1, hour, minute)

@@ -78,7 +78,7 @@ class ZoneFacts(Facts, frozen=True, kw_only=True):
     """UTC = local time + bias, in minutes."""
     daylight_bias: Annotated[int, Meta(ge=-120, le=120)] = 0
     standard_start: Hex = ""
-    """SYSTEMTIME, 32 hex digits."""
+    """TIME_FIELDS in 32 hex digits, the weekday last; see SystemRecord."""
     daylight_start: Hex = ""
 
 

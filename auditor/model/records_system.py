@@ -57,7 +57,11 @@ class SystemRecord(msgspec.Struct, frozen=True, kw_only=True):
     daylight_bias_minutes: int | None = None
     """Added to the bias in daylight time; 0 where there is none."""
     standard_start: str | None = None
-    """When standard time starts, SYSTEMTIME as 32 hex digits (REG_BINARY of TimeZoneInformation)."""
+    """When standard time starts, as TimeZoneInformation keeps it (REG_BINARY): 32 hex digits, eight little-endian words.
+
+    TIME_FIELDS: year (0), month, week of the month (5 is the last), hour, minute, second, milliseconds, weekday (0 is Sunday).
+    Not the SYSTEMTIME of the `TZI` values, where the weekday follows the month.
+    """
     daylight_start: str | None = None
     """When daylight time starts, likewise."""
 

@@ -134,7 +134,7 @@ def _posix_zone(machine: Machine) -> str:
     standard = f"STD{_hours(zone.bias)}"
     changes = []
     for rule in (zone.daylight_start, zone.standard_start):
-        _, month, weekday, week, hour, minute, _, _ = struct.unpack("<8H", bytes.fromhex(rule) or bytes(16))
+        _, month, week, hour, minute, _, _, weekday = struct.unpack("<8H", bytes.fromhex(rule) or bytes(16))
         changes.append(f"M{month}.{week}.{weekday}/{hour}:{minute:02}" if month else "")
     return f"{standard}DST{_hours(zone.bias + zone.daylight_bias)},{','.join(changes)}" if all(changes) else standard
 
@@ -146,10 +146,16 @@ def _hours(minutes: int) -> str:
 def _zone_rules(machine: Machine) -> str:
     """The zone's rules where wine looks for them: each of its processes writes the name of the zone that fits TZ."""
     zone = machine.facts.zone
-    starts = [bytes.fromhex(text) or bytes(16) for text in (zone.standard_start, zone.daylight_start)]
+    starts = [_system_time(bytes.fromhex(text) or bytes(16)) for text in (zone.standard_start, zone.daylight_start)]
     rules = struct.pack("<iii", zone.bias, 0, zone.daylight_bias) + b"".join(starts)
     key = f"HKEY_LOCAL_MACHINE\\SOFTWARE\\Microsoft\\Windows NT\\CurrentVersion\\Time Zones\\{zone.name}"
     return f'[{key}]\r\n"TZI"=hex:{rules.hex(",")}\r\n"Dlt"="{zone.name}"\r\n\r\n'
+
+
+def _system_time(rule: bytes) -> bytes:
+    """TIME_FIELDS as the SYSTEMTIME that `TZI` values hold: there the weekday follows the month."""
+    year, month, week, hour, minute, second, fraction, weekday = struct.unpack("<8H", rule)
+    return struct.pack("<8H", year, month, weekday, week, hour, minute, second, fraction)
 
 
 def _link_drives(folder: Path) -> None:

@@ -17,9 +17,19 @@ from tests.unit.small_case import CHINA, crashed, facts_with_clock
 EUROPE = {
     "bias_minutes": -60,
     "daylight_bias_minutes": -60,
-    "daylight_start": "00000300000005000200000000000000",
-    "standard_start": "00000a00000005000300000000000000",
+    "daylight_start": "00000300050002000000000000000000",
+    "standard_start": "00000a00050003000000000000000000",
 }
+
+
+def test_an_exported_rule_changes_the_clock_on_the_last_sundays() -> None:
+    host = facts_with_clock(system=[EUROPE])
+    for change, before, after in (
+        (datetime(2026, 3, 29, 1, tzinfo=UTC), datetime(2026, 3, 29, 1, 59, 59), datetime(2026, 3, 29, 3)),
+        (datetime(2026, 10, 25, 1, tzinfo=UTC), datetime(2026, 10, 25, 2, 59, 59), datetime(2026, 10, 25, 2)),
+    ):
+        assert to_local(host, change - timedelta(seconds=1)) == before
+        assert to_local(host, change) == after
 
 
 def shutdown(clock: str, date: str, *more: str, time: str = "2005-11-08T11:06:31Z") -> dict[str, Any]:

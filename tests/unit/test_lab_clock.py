@@ -16,21 +16,24 @@ CHINA = Zone(bias=-480)
 BERLIN = Zone(
     bias=-60,
     daylight_bias=-60,
-    standard_start=bytes.fromhex("00000a00000005000300000000000000"),
-    daylight_start=bytes.fromhex("00000300000005000200000000000000"),
+    standard_start=bytes.fromhex("00000a00050003000000000000000000"),
+    daylight_start=bytes.fromhex("00000300050002000000000000000000"),
 )
 PACIFIC = Zone(
     bias=480,
     daylight_bias=-60,
-    standard_start=bytes.fromhex("00000b00000001000200000000000000"),
-    daylight_start=bytes.fromhex("00000300000002000200000000000000"),
+    standard_start=bytes.fromhex("00000b00010002000000000000000000"),
+    daylight_start=bytes.fromhex("00000300020002000000000000000000"),
 )
 SYDNEY = Zone(
     bias=-600,
     daylight_bias=-60,
-    standard_start=bytes.fromhex("00000400000001000300000000000000"),
-    daylight_start=bytes.fromhex("00000a00000001000200000000000000"),
+    standard_start=bytes.fromhex("00000400010003000000000000000000"),
+    daylight_start=bytes.fromhex("00000a00010002000000000000000000"),
 )
+REAL_DAYLIGHT = bytes.fromhex("00,00,03,00,05,00,02,00,00,00,00,00,00,00,00,00".replace(",", ""))
+REAL_STANDARD = bytes.fromhex("00,00,0a,00,05,00,03,00,00,00,00,00,00,00,00,00".replace(",", ""))
+"""As regedit exports them on a host in W. Europe."""
 HOURS = st.integers(0, 24 * 365 * 15).map(lambda hours: datetime(2010, 1, 1, 0, 30, tzinfo=UTC) + timedelta(hours=hours))
 
 
@@ -48,6 +51,16 @@ def test_registry_rules_give_the_worlds_local_times(zone: Zone, name: str) -> No
         assert zone.to_local(moment) == moment.astimezone(world).replace(tzinfo=None)
 
     check()
+
+
+def test_an_exported_rule_changes_the_clock_on_the_last_sundays() -> None:
+    zone = Zone(bias=-60, daylight_bias=-60, standard_start=REAL_STANDARD, daylight_start=REAL_DAYLIGHT)
+    for change, before, after in (
+        (datetime(2026, 3, 29, 1, tzinfo=UTC), datetime(2026, 3, 29, 1, 59, 59), datetime(2026, 3, 29, 3)),
+        (datetime(2026, 10, 25, 1, tzinfo=UTC), datetime(2026, 10, 25, 2, 59, 59), datetime(2026, 10, 25, 2)),
+    ):
+        assert zone.to_local(change - timedelta(seconds=1)) == before
+        assert zone.to_local(change) == after
 
 
 @given(HOURS)

@@ -94,14 +94,14 @@ def _is_summer(system: SystemRecord, local: datetime) -> bool:
 
 
 def _change(rule: str | None, year: int) -> datetime | None:
-    """When a recurring SYSTEMTIME rule (32 hex digits) falls in `year`; None where there is none."""
+    """When a recurring rule (TIME_FIELDS as 32 hex digits: the weekday comes last) falls in `year`; None where there is none."""
     try:
         data = bytes.fromhex(rule or "")
     except ValueError:
         return None
     if len(data) != _RULE_BYTES:
         return None
-    _, month, weekday, week, hour, minute, _, _ = struct.unpack("<8H", data)
+    _, month, week, hour, minute, _, _, weekday = struct.unpack("<8H", data)
     if not (1 <= month <= 12 and 1 <= week <= 5 and weekday <= 6 and hour <= 23 and minute <= 59):
         return None
     first = datetime(year, month, 1, hour, minute)
