@@ -3,7 +3,8 @@
 Rules of this file:
 1. What is found are spans of the original text; they are merged and replaced at once, so no shape sees another's replacement.
 2. Every shape is cheap to rule out (a word that must be there) and every repetition has a bound: the cost grows linearly with the text.
-3. A reference is no secret: `*`, `%NAME%` and empty values stay, and so does everything that no shape names.
+3. Lines that are continued (`^` in batch files, a backtick after a blank in PowerShell) are read as one; each character keeps its place.
+4. A reference is no secret: `*`, `%NAME%` and empty values stay, and so does everything that no shape names.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ _KEY_END = re.compile(r"-----END [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----")
 _REFERENCE = re.compile(
     rf"\*|%[^%\s]{{1,60}}%|%~?[0-9*]|!\w{{1,60}}!|\(.*|\[.*|(?:Get|Read|New|Import|ConvertTo|ConvertFrom)-\w{{1,40}}|{REDACTED}"
 )
+_CONTINUED = re.compile(r"(?:\^|(?<=[ \t])`)\r?\n")
 _TAIL = 1000
 SHORT_TEXT = 256
 """Characters of texts that `redact_short` takes."""
@@ -116,7 +118,7 @@ def _replace(text: str, by: Callable[[int, int], str]) -> str:
             break
     else:
         return text
-    spans = sorted(_spans(text, lowered))
+    spans = sorted(_spans(_CONTINUED.sub(_blanks, text), lowered))
     if not spans:
         return text
     parts: list[str] = []
@@ -125,6 +127,10 @@ def _replace(text: str, by: Callable[[int, int], str]) -> str:
         parts += [text[at:start], by(start, end)]
         at = end
     return "".join([*parts, text[at:]])
+
+
+def _blanks(match: re.Match[str]) -> str:
+    return " " * len(match.group())
 
 
 def _merged(spans: list[tuple[int, int]]) -> list[tuple[int, int]]:

@@ -35,7 +35,7 @@ SEPARATOR = r"(?:[\"']?[ \t]{1,20}|[\"']?\s{0,20}</Command>\s{0,200}<Arguments>\
 """Between a program and its arguments: in a command line, or in task XML."""
 
 SECRET_NAME = re.compile(
-    rf"{_PARTS['@NAME']}|passcode|pass$|{_PARTS['@KEY']}|private[_-]?key|credential|cookie|^community$".replace("(?<!publickey)", ""),
+    rf"{_PARTS['@NAME']}|passcode|pass$|pw$|{_PARTS['@KEY']}|private[_-]?key|credential|cookie|^community$".replace("(?<!publickey)", ""),
     re.IGNORECASE,
 )
 """Names of values whose data is a secret as a whole."""
@@ -86,6 +86,12 @@ SHAPES: tuple[Shape, ...] = (
     # -Password value, --api-key value, -pw value
     _shape("pass pwd secret token key", r"(?<!\w)-{1,2}\w{0,30}?(?:@NAME|pass|@KEY)@GAP@NEXT@VALUE"),
     _shape("-pw /pw", r"(?<!\w)[-/]{1,2}pw[ \t=]{1,20}@NEXT@VALUE"),
+    # names that end in pw: set PW=value, $pw = 'value', ServerPw = "value"; kix32 script $pw=value
+    _shape("pw", r"\bset@GAP\"?\w{0,40}?pw@OPT=@OPT(?P<secret>[^\s\"<>|&](?:[^\r\n\"<>|&]{0,510}[^\s\"<>|&])?)"),
+    _shape("pw", r"(?<!\w)\w{0,40}?pw@END@IS(?P<secret>\"[^\"\r\n]{1,512}\"|'[^'\r\n]{1,512}')"),
+    _shape("pw", r"\$\w{0,40}?pw=(?!\$)@BARE"),
+    # VBScript: drive, share, kept, user, password
+    _shape("mapnetworkdrive", r"MapNetworkDrive@OPT\(?(?:[^,\r\n]{0,260},){4}@OPT(?P<secret>\"[^\"\r\n]{1,512}\")"),
     # PowerShell's own ways
     _shape("convertto-securestring", r"ConvertTo-SecureString@GAP(?:-String@GAP)?@NEXT(?!\$\w{1,60}\b)@VALUE"),
     _shape("convertto-securestring", r"(?P<secret>\"[^\"\r\n]{1,512}\"|'[^'\r\n]{1,512}')@OPT\|@OPT(?=ConvertTo-SecureString)"),
@@ -141,6 +147,12 @@ TOOLS: tuple[Tool, ...] = (
         "-u --user --proxy-user",
         r"(?<!\S)(?:-u|--(?:proxy-)?user)[ \t=]{0,20}[\"']?[^\s:\"'<>|]{1,128}:(?P<secret>[^\s\"'<>|]{1,256})",
     ),
+    _tool("lftp", "-u --user", r"(?<!\S)(?:-u|--user)[ \t=]{0,20}[\"']?[^\s,\"'<>|]{1,128},(?P<secret>[^\s\"'<>|]{1,256})"),
+    _tool(
+        "smbclient smbget rpcclient smbcacls",
+        "-u --user",
+        r"(?<!\S)(?:-U|--user)[ \t=]{0,20}[\"']?[^\s%\"'<>|]{0,127}[^\s%\"'<>|\\/]%(?P<secret>[^\s\"'<>|]{1,256})",
+    ),
     _tool("winrs winrm wevtutil netdom", "-p: /p: /pd: /po:", r"(?<!\S)[-/]p[do]?:@VALUE"),
     _tool("openssl", "pass:", r"(?<!\S)-pass(?:in|out)?@GAPpass:@VALUE"),
     _tool("dtexec dtutil", "/de", r"(?<!\S)/De(?:crypt)?@GAP@VALUE"),
@@ -152,7 +164,7 @@ TOOLS: tuple[Tool, ...] = (
     _tool(
         "sqlplus sqlldr exp imp expdp impdp",
         "",
-        r"^@OPT(?:-\w{1,20}@GAP){0,4}[\"']?[\w.$#-]{1,64}/(?P<secret>[^\s@\"'<>|/\\]{1,128})(?=@|\s|[\"']|$)",
+        r"(?:^@OPT(?:-\w{1,20}@GAP){0,4}|\buserid@OPT=@OPT)[\"'\\]{0,2}[\w.$#-]{1,64}/(?P<secret>[^\s@\"'<>|/\\]{1,128})(?=@|\s|[\"']|$)",
     ),
     _tool("net net1", "user", r"^@OPTuser@GAP(?!/)@WORD@GAP(?!/|\*)@VALUE"),
 )

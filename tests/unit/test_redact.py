@@ -76,6 +76,25 @@ SHAPES = {
     "Symantec": "smc -p § -stop",
     "openssl": "openssl pkcs12 -in x.pfx -passin pass:§ -nodes",
     "SQL": "CREATE LOGIN svc WITH PASSWORD = N'§';",
+    "VBScript drive": 'net.MapNetworkDrive "Z:", "\\\\FS2\\Backup", False, "corp\\svc", "§"',
+    "VBScript drive, called": 'Call n.MapNetworkDrive("Z:", "\\\\" & fs & "\\Backup", , strUser, "§")',
+    "batch variable, pw": "set PW=§",
+    "batch variable, pw, quoted": 'set "userpw=§"',
+    "PowerShell variable, pw": "$pw = '§'",
+    "PowerShell variable, pw, scope": '$script:ServerPw="§"',
+    "VBScript variable, pw": 'strPw = "§"',
+    "JSON, pw": '{"serverPw": "§"}',
+    "caret": "net use \\\\s\\x ^\n§ /user:a",
+    "caret, CRLF": "schtasks /create /tn x ^\r\n  /ru svc /rp ^\r\n  § /tr x.cmd",
+    "backtick": "Install-Thing -Name x `\n    -Password `\r\n    § `\n    -Force",
+    "lftp": "lftp -u svc,§ -e 'mirror -R /d /d; quit' sftp://srvb",
+    "lftp, open": "lftp -e 'open -u svc,§ srvb; mirror'",
+    "smbclient": "smbclient //srvb/d -U svc%§ -c 'prompt; mget *'",
+    "smbclient, long": "smbclient //srvb/d --user=corp/svc%§",
+    "Oracle userid": "exp userid=sys/§ file=x.dmp full=y",
+    "Oracle userid, at the end": 'expdp full=y userid=\\"sys/§@orcl as sysdba\\"',
+    "KiXtart": "kix32 x.kix $pw=§",
+    "KiXtart, pass": "wkix32.exe login.kix $ServerPw=§ $drive=Z:",
     "dtexec": "dtexec /f package.dtsx /de §",
 }
 LOOKS = {
@@ -119,6 +138,24 @@ INNOCENT = [
     "The password of the account was changed.",
     "sc config x obj= LocalSystem",
     "echo open the door",
+    'net.MapNetworkDrive "Z:", "\\\\FS2\\Backup", False',
+    'net.MapNetworkDrive "Z:", "\\\\FS2\\Backup", False, strUser, strWord',
+    "set pwsh=C:\\pwsh\\pwsh.exe",
+    'set "pwrsave=1"',
+    "pwrsave = '1'",
+    "set PW=%1",
+    "set /p pw=Enter it:",
+    "$pw = Read-Host",
+    "$pw=$args[0]",
+    "$pw = $credential.Next()",
+    "net use z: \\\\srvb\\share ^\n /persistent:yes",
+    "findstr /r ^\nhunter22 file",
+    "see `net use`\nhunter22 is a word",
+    "lftp -u svc sftp://srvb -e 'mirror a,b'",
+    "smbclient //srvb/d -U svc -c ls",
+    "smbclient //srvb/d -U corp\\%USERNAME%",
+    "exp parfile=C:/jobs/full.par",
+    "kix32 login.kix $drive=Z:",
 ]
 
 
@@ -172,6 +209,8 @@ def test_the_name_of_a_value_decides() -> None:
     assert redact_named("AltDefaultPassword", "") == ""
     assert redact_named("PublicKeyToken", "b77a5c561934e089") == "b77a5c561934e089"
     assert redact_named("Parent", "SRVA") == "SRVA"
+    assert [redact_named(name, "x") for name in ("pw", "ServerPw", "userpw")] == [REDACTED] * 3
+    assert [redact_named(name, "x") for name in ("pwsh", "PwrSave", "pwPath")] == ["x"] * 3
     assert redact_named("Command", "net user a hunter22") == f"net user a {REDACTED}"
 
 
@@ -214,6 +253,18 @@ def test_a_job_file_of_any_bytes_keeps_its_length(raw: bytes) -> None:
         "open a\n",
         "exp a/",
         "/v password ",
+        "pw",
+        "pw=",
+        "set pw=",
+        "set pw= ",
+        "$apw",
+        "MapNetworkDrive ",
+        "MapNetworkDrive,",
+        "lftp -u a",
+        "smbclient -U a%",
+        "exp userid=",
+        "net use ^\n",
+        " `\n",
     ],
 )
 def test_cost_grows_with_the_text_and_no_faster(piece: str) -> None:
