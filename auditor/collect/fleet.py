@@ -164,7 +164,7 @@ class _Run:
     def _ask(self, target: Target, credential: Credential, started: float) -> HostResult:
         if self.stop.is_set():
             raise CollectError(target.name, "interrupted", status="not_asked")
-        refused = refusal(target, credential, self.allowed) or self.ways.canary.refusal(credential.key, target.name)
+        refused = refusal(target, credential, self.allowed) or self.ways.canary.refusal(credential.key, target.name, credential.account)
         if refused is not None:
             raise refused
         session = HostSession(

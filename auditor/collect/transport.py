@@ -141,7 +141,7 @@ class WinrmTransport:
         budget = self.budget
         with (
             budget.phase("waiting for another host to accept the credentials", budget.seconds_left),
-            self.ways.canary.turn(self.credential.key, self.target.name, budget.slice) as turn,
+            self.ways.canary.turn(self.credential.key, self.target.name, budget.slice, self.credential.account) as turn,
         ):
             yield turn
 

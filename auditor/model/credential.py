@@ -32,5 +32,18 @@ class Credential:
         """Equal for equal credentials within this process; says nothing about them outside."""
         return hash((self.user, self._password, self.certificate, self.keytab))
 
+    @property
+    def account(self) -> str | None:
+        r"""The domain account that wrong passwords could lock, `domain\user`; None for an account of the host itself.
+
+        `CORP\svc` and `svc@corp.example` count as one: taking two accounts for one costs a run, taking one for two can lock it.
+        """
+        user = (self.user or "").strip().casefold()
+        domain, slash, name = user.partition("\\")
+        if not slash:
+            name, _at, domain = user.rpartition("@")
+        domain = domain.partition(".")[0]
+        return f"{domain}\\{name}" if domain and name else None
+
     def __repr__(self) -> str:
         return f"Credential(user={self.user!r}, password={'***' if self._password else None})"

@@ -84,8 +84,8 @@ def test_headers_that_stand() -> None:
     assert standing_header(target(transport="certificate"), Credential(None, None)).endswith("/https/mutual")
 
 
-def show(canary: CredentialCanary, host: str, outcome: Outcome, key: int = 1) -> None:
-    with canary.turn(key, host, lambda: 0.05) as turn:
+def show(canary: CredentialCanary, host: str, outcome: Outcome, key: int = 1, account: str | None = None) -> None:
+    with canary.turn(key, host, lambda: 0.05, account) as turn:
         turn.outcome = outcome
 
 
@@ -101,6 +101,64 @@ def test_two_rejections_end_it_for_that_credential_only() -> None:
         show(canary, "c", "accepted")
     show(canary, "c", "rejected", key=2)
     assert canary.refusal(2, "x") is None
+
+
+def test_several_wrong_passwords_of_one_account_count_together() -> None:
+    passwords = [Credential("CORP\\svc", f"wrong{n}") for n in range(3)] + [Credential("Svc@corp.example", "wrong")]
+    canary = CredentialCanary()
+    for host, one in zip("ab", passwords, strict=False):
+        assert canary.refusal(one.key, host, one.account) is None
+        show(canary, host, "rejected", one.key, one.account)
+    for one in passwords:
+        found = canary.refusal(one.key, "x", one.account)
+        assert found is not None
+        assert (found.status, found.message) == ("not_asked", "credential rejected elsewhere (a, b)")
+        with pytest.raises(CollectError, match="rejected elsewhere"):
+            show(canary, "x", "accepted", one.key, one.account)
+    other = Credential("CORP\\other", "wrong0")
+    show(canary, "c", "accepted", other.key, other.account)
+
+
+def test_an_account_that_was_accepted_once_is_held_back_by_password_only() -> None:
+    good, bad, third = (Credential("CORP\\svc", password) for password in ("good", "bad", "third"))
+    canary = CredentialCanary()
+    show(canary, "a", "rejected", bad.key, bad.account)
+    show(canary, "b", "accepted", good.key, good.account)
+    show(canary, "c", "rejected", bad.key, bad.account)
+    assert canary.refusal(bad.key, "x", bad.account) is not None
+    assert canary.refusal(good.key, "x", good.account) is None
+    assert canary.refusal(third.key, "x", third.account) is None
+
+
+def test_two_passwords_of_one_account_are_not_shown_at_once() -> None:
+    one, two = Credential("CORP\\svc", "one"), Credential("CORP\\svc", "two")
+    canary = CredentialCanary()
+
+    def over() -> float:
+        raise CollectError("b", "time is over", status="timed_out")
+
+    with (
+        canary.turn(one.key, "a", lambda: 0.05, one.account),
+        pytest.raises(CollectError, match="time is over"),
+        canary.turn(two.key, "b", over, two.account),
+    ):
+        pass
+
+
+@pytest.mark.parametrize(
+    ("user", "account"),
+    [
+        ("CORP\\Svc", "corp\\svc"),
+        ("svc@Corp.Example", "corp\\svc"),
+        ("corp.example\\svc", "corp\\svc"),
+        (".\\Administrator", None),
+        ("Administrator", None),
+        ("@corp", None),
+        (None, None),
+    ],
+)
+def test_which_account_a_credential_could_lock(user: str | None, account: str | None) -> None:
+    assert Credential(user, "p").account == account
 
 
 def test_an_accepted_credential_is_shown_to_everyone() -> None:
