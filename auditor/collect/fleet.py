@@ -23,6 +23,7 @@ from auditor.collect.assemble import Asked, failed_result, make_result
 from auditor.collect.canary import CredentialCanary
 from auditor.collect.kerberos import Tickets
 from auditor.collect.logon import NtlmHashes
+from auditor.collect.pace import close_seconds, paced
 from auditor.collect.policy import Allowed, refusal
 from auditor.collect.recording import Recording, make_recording
 from auditor.collect.session import HostSession
@@ -38,8 +39,6 @@ from auditor.probes.bundle import ProbeRequest, build_bundle
 _log = logging.getLogger(__name__)
 _LOOK_SECONDS = 0.2
 _SWITCH_SECONDS = 0.001
-_SCRIPT_MARGIN_SECONDS = 10
-"""The probe on the host ends itself so long before we give it up, so that what it has still arrives."""
 
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True):
@@ -111,14 +110,14 @@ def collect_fleet(
 
 
 def bounded(request: ProbeRequest, limits: Limits) -> ProbeRequest:
-    """The request with the run's limits in it: the probe ends before its host is given up."""
-    deadline = max(1, int(limits.host_deadline_seconds * 0.8), int(limits.host_deadline_seconds) - _SCRIPT_MARGIN_SECONDS)
-    return msgspec.structs.replace(
+    """The request with the run's limits in it: what a host gets that is reached at once. When the bundle is sent, less may be left."""
+    seconds = limits.host_deadline_seconds
+    limited = msgspec.structs.replace(
         request,
-        host_deadline_seconds=min(request.host_deadline_seconds, deadline),
-        section_deadline_seconds=min(request.section_deadline_seconds, limits.section_deadline_seconds, deadline),
+        section_deadline_seconds=min(request.section_deadline_seconds, limits.section_deadline_seconds),
         answer_limit_bytes=min(request.answer_limit_bytes, limits.answer_bytes),
     )
+    return paced(limited, seconds - close_seconds(seconds))
 
 
 @contextlib.contextmanager
@@ -144,7 +143,7 @@ class _Run:
         self.now = now
         self.stop = stop
         self.ways = Ways(TlsContexts(), CredentialCanary(), Tickets())
-        self._input = framing.pack_script(build_bundle(request))
+        self._inputs: dict[ProbeRequest, bytes] = {request: framing.pack_script(build_bundle(request))}
         self._command = framing.command_line()
         self._reading = threading.Semaphore(1)
         """Reading an answer is all computing: one at a time, so that the others' replies are taken without delay."""
@@ -160,6 +159,13 @@ class _Run:
             _log.error("host %s: the auditor itself failed: %s", target.name, _place(error))
             reason = f"the auditor itself failed on this host ({_place(error)})"
             return failed_result(CollectError(target.name, reason, next_step="report it, with the log"), time.monotonic() - started)
+
+    def _input(self, seconds_left: float) -> bytes:
+        """The packed bundle for a host with so many seconds left. Deadlines are whole seconds, so that few bundles serve many hosts."""
+        request = paced(self.request, seconds_left)
+        if request not in self._inputs:
+            self._inputs[request] = framing.pack_script(build_bundle(request))
+        return self._inputs[request]
 
     def _ask(self, target: Target, credential: Credential, started: float) -> HostResult:
         if self.stop.is_set():

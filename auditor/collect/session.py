@@ -21,6 +21,7 @@ from winrm.exceptions import WinRMOperationTimeoutError, WSManFaultError
 from winrm.protocol import Protocol
 
 from auditor.collect.budget import SUSPICIOUS, Budget
+from auditor.collect.pace import close_seconds
 from auditor.collect.reasons import reason_for
 from auditor.collect.transport import Ways, WinrmTransport
 from auditor.model.credential import Credential
@@ -104,12 +105,14 @@ class HostSession:
         self._credential = credential
         self._ways = ways
         self._answer_bytes = answer_bytes
-        self._close_seconds = min(10.0, deadline_seconds / 6)
+        self._close_seconds = close_seconds(deadline_seconds)
         self._now = now
         self._budget = Budget(target.name, deadline_seconds - self._close_seconds, 2 * answer_bytes + 1024 * 1024, stop)
 
-    def ask(self, command: str, standard_input: bytes, second: SecondWay | None = None) -> Told:
-        """Run the command with that input. Never raises for what the host does; `failure` says what went wrong.
+    def ask(self, command: str, standard_input: Callable[[float], bytes], second: SecondWay | None = None) -> Told:
+        """Run the command with the input that suits the seconds left when it is sent. Never raises for what the host does.
+
+        `failure` says what went wrong.
 
         Where it brought nothing that the second way could not better, that is tried too, before the shell is closed.
         """
@@ -156,14 +159,14 @@ class HostSession:
             raise ValueError("no shell id")
         return shell
 
-    def _run(self, protocol: ShellProtocol, shell: str, command: str, standard_input: bytes, told: Told) -> None:
+    def _run(self, protocol: ShellProtocol, shell: str, command: str, standard_input: Callable[[float], bytes], told: Told) -> None:
         left = self._budget.seconds_left
         with self._budget.phase("starting the probe", left):
             # Standard input is a pipe, not a console, and cmd.exe starts the command as it does for everyone.
             command_id = protocol.run_command(shell, command, console_mode_stdin=False, skip_cmd_shell=False)
         with self._budget.phase("sending the probe", left), contextlib.suppress(WSManFaultError):
             # A command that ended at once takes no more input; what it printed says why, so that is read next.
-            self._send(protocol, shell, command_id, standard_input)
+            self._send(protocol, shell, command_id, standard_input(self._budget.seconds_left))
         with self._budget.phase("waiting for the answer", left):
             self._receive(protocol, shell, command_id, told)
 

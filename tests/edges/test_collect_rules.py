@@ -13,7 +13,7 @@ import pytest
 from auditor.collect.assemble import Asked, make_result
 from auditor.collect.canary import CredentialCanary, Outcome
 from auditor.collect.complaints import no_probe_reason, plain_text
-from auditor.collect.fleet import Limits, bounded
+from auditor.collect.fleet import Limits, _Run, bounded
 from auditor.collect.logon import binding, standing_header
 from auditor.collect.policy import Allowed, refusal
 from auditor.collect.sealing import Seal, SealError
@@ -22,7 +22,7 @@ from auditor.model.credential import Credential
 from auditor.model.errors import CollectError
 from auditor.model.host import HostResult, Target
 from auditor.probes import framing
-from auditor.probes.bundle import ProbeRequest
+from auditor.probes.bundle import ProbeRequest, bundle_digest
 
 CREDSSP = "application/HTTP-CredSSP-session-encrypted"
 
@@ -246,10 +246,19 @@ def test_error_streams_are_read_as_text() -> None:
 
 def test_the_probe_ends_before_its_host_is_given_up() -> None:
     short = bounded(ProbeRequest(), Limits(host_deadline_seconds=30))
-    assert (short.host_deadline_seconds, short.section_deadline_seconds) == (24, 24)
+    assert (short.host_deadline_seconds, short.section_deadline_seconds) == (20, 6)
     usual = bounded(ProbeRequest(), Limits())
-    assert (usual.host_deadline_seconds, usual.section_deadline_seconds) == (150, 60)
+    assert (usual.host_deadline_seconds, usual.section_deadline_seconds) == (136, 45)
     assert bounded(ProbeRequest(), Limits(answer_bytes=1000)).answer_limit_bytes == 1000
+
+
+def test_the_bundle_that_is_sent_late_has_shorter_deadlines_and_is_still_the_auditors() -> None:
+    limits = Limits(host_deadline_seconds=60)
+    run = _Run(limits, bounded(ProbeRequest(), limits), lambda: datetime(2026, 1, 2, tzinfo=UTC), threading.Event())
+    soon, late = (framing.unpack_script(run._input(left)) for left in (50, 20))
+    asked = [framing.read_parameters(script) for script in (soon, late)]
+    assert [(each["host_deadline_seconds"], each["section_deadline_seconds"]) for each in asked] == [(["40"], ["13"]), (["16"], ["5"])]
+    assert bundle_digest(soon) == bundle_digest(late)
 
 
 def told(text: str, failure: CollectError | None = None) -> HostResult:

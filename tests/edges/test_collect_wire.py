@@ -42,7 +42,7 @@ def ask(
         answer_bytes=100_000,
         now=lambda: datetime.now(UTC),
     )
-    return session.ask("command", b"input")
+    return session.ask("command", lambda _left: b"input")
 
 
 @pytest.mark.parametrize(
