@@ -79,8 +79,9 @@ def test_the_digest_is_over_every_byte_and_not_over_the_place(tmp_path: Path) ->
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        (rule(severity="hihg"), "rules/x/a-rule.yml:3:1: a-rule: invalid enum value 'hihg'"),
-        (rule(when="{driver: {nmae: bad}}"), "rules/x/a-rule.yml:5:17: a-rule: object contains unknown field `nmae`"),
+        (rule(severity="hihg"), "rules/x/a-rule.yml:3:1: a-rule: invalid enum value 'hihg': did you mean high?"),
+        (rule(severity="worst"), "invalid enum value 'worst': expected one of "),
+        (rule(when="{driver: {nmae: bad}}"), "rules/x/a-rule.yml:5:17: a-rule: object contains unknown field `nmae`: did you mean `name`?"),
         (rule(when="{}"), "rules/x/a-rule.yml:5:1: a-rule: expected exactly one of all, any, not, product"),
         (rule(when="{driver: {name: a}, service: {name: b}}"), "expected exactly one of all, any, not, product"),
         (rule(when="{all: []}"), "a-rule: expected at least one condition"),
@@ -121,7 +122,7 @@ def test_the_digest_is_over_every_byte_and_not_over_the_place(tmp_path: Path) ->
         (rule(more="symmetric: true\n"), "only a rule with two roles can be symmetric"),
         (rule("other-rule"), "the id 'other-rule' and the file's name 'a-rule' differ"),
         (rule("../a-rule"), "expected words of lower-case letters and digits joined by hyphens"),
-        ("id: a-rule\n", "object missing required field"),
+        ("id: a-rule\n", "object missing required fields `title`, `severity`, `confidence`, `when`, `subject`, `mechanism`, `effect`, "),
         ("- a list\n", "expected `object`, got `array`"),
         ("", "expected `object`, got `null`"),
         ("id: a\nid: b\n", "rules/x/a-rule.yml:2:1: not allowed: the key 'id' for a second time"),
