@@ -7,13 +7,16 @@ from __future__ import annotations
 
 from typing import Any
 
+from auditor.lab.answers_software import DENIED
 from auditor.lab.answers_system import ask_wmi, cim_utc
-from auditor.lab.machine import Machine
+from auditor.lab.machine import CURRENT_VERSION, SERVICES, Machine
 from auditor.lab.sheet import Ask, Ended, Sheet, or_null
 from auditor.lab.wmi import DEFENDER, Instance
 
 _OWN = "Microsoft Defender Antivirus"
 _ABSENT = "this Windows has no Defender that tells of itself, and Security Center is on clients only"
+_FIRST_BUILD = 14393
+"""Windows Server 2016, the first server that comes with Defender."""
 _KINDS = (
     ("ExclusionPath", "path"),
     ("ExclusionExtension", "extension"),
@@ -30,6 +33,8 @@ def defender(machine: Machine, ask: Ask, sheet: Sheet) -> None:  # noqa: ARG001
     try:
         found = ask_wmi(machine, sheet, "MSFT_MpComputerStatus", DEFENDER)
     except Ended as error:
+        if error.status == "unsupported" and not client and _has_none(machine):
+            return
         if not client or not sheet.rows:
             raise Ended(error.status, f"{_ABSENT} ({error.reason})" if error.status == "unsupported" else error.reason) from error
         if error.status != "unsupported":
@@ -40,6 +45,17 @@ def defender(machine: Machine, ask: Ask, sheet: Sheet) -> None:  # noqa: ARG001
         row["exclusions"] = _exclusions(machine, sheet)
     except Ended as error:
         sheet.gap(_OWN, "exclusions", error.reason)
+
+
+def _has_none(machine: Machine) -> bool:
+    """Whether servers of this generation come without Defender, and none was added."""
+    build = machine.registry.text(CURRENT_VERSION, "CurrentBuildNumber") or ""
+    if not build.isascii() or not build.isdigit() or int(build[:9]) >= _FIRST_BUILD:
+        return False
+    service = rf"{SERVICES}\WinDefend"
+    if not machine.may_read(service):
+        raise Ended("denied", DENIED)
+    return machine.registry.key(service) is None
 
 
 def _status(sheet: Sheet, found: Instance) -> dict[str, Any]:

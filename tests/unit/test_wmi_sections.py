@@ -26,7 +26,7 @@ from auditor.probes.wmi.activity import at_line
 from auditor.probes.wmi.drivers import driver_path
 from auditor.probes.wmi.questions import Found, Instance, Output, Query, Question, RegistryCall
 from auditor.probes.wmi.sections import SECTIONS, asked_sections
-from auditor.probes.wmi.survey import SERVICES_KEY, VERSION_KEY, Survey, greet
+from auditor.probes.wmi.survey import CONTROL_KEY, SERVICES_KEY, VERSION_KEY, Survey, greet
 from tests.unit.wmi_host import SmallHost, drive, section
 
 NOW = datetime(2026, 11, 26, 12, 0, tzinfo=UTC)
@@ -82,6 +82,26 @@ def test_a_security_log_without_one_logon_is_not_believed() -> None:
     answer = section("logons", host, survey)
     assert answer.status == "partial"
     assert "logons are not audited here" in answer.gaps[0].reason
+
+
+@pytest.mark.parametrize(
+    ("kind", "build", "services", "status"),
+    [
+        ("ServerNT", "9600", (), "ok"),
+        ("LanmanNT", "3790", (), "ok"),
+        ("ServerNT", "9600", ("WinDefend",), "unsupported"),
+        ("ServerNT", "14393", (), "unsupported"),
+        ("ServerNT", "", (), "unsupported"),
+        ("WinNT", "9600", (), "unsupported"),
+    ],
+)
+def test_a_server_from_before_defender_has_none(kind: str, build: str, services: tuple[str, ...], status: str) -> None:
+    registry: dict[str, dict[str, tuple[int, object]]] = {
+        rf"{CONTROL_KEY}\ProductOptions": {"ProductType": (1, kind)},
+        VERSION_KEY: {"CurrentBuildNumber": (1, build)},
+        **{rf"{SERVICES_KEY}\{name}": {} for name in services},
+    }
+    assert section("defender", SmallHost({"AntiVirusProduct": []}, registry)).status == status
 
 
 def test_jobs_of_at_read_as_its_own_listing() -> None:

@@ -67,6 +67,13 @@ function Add-SecurityCenter {
     foreach ($product in (Get-Instances 'AntiVirusProduct' '' $center)) { Add-Registered $product }
 }
 
+# Whether Windows of this generation came without Defender on servers (before 2016) and none was added: then none is to be told of.
+function Test-NoDefender {
+    $build = Get-PathText $AuditVersionKey 'CurrentBuildNumber'
+    if (-not ($build -match '^\d{1,9}$')) { return $false }
+    return ([int]$build -lt 14393) -and -not (Test-Key ($AuditServicesKey + '\WinDefend'))
+}
+
 $client = (Get-PathText 'SYSTEM\CurrentControlSet\Control\ProductOptions' 'ProductType') -eq 'WinNT'
 if ($client) {
     try { Add-SecurityCenter } catch { Add-Gap 'securitycenter' '' (Get-Words $_) }
@@ -75,6 +82,7 @@ try {
     Add-Own
 } catch {
     $failure = Get-Failure $_
+    if ($failure[0] -eq 'unsupported' -and -not $client -and (Test-NoDefender)) { return }
     if (-not $client -or $Answer['rows'].Count -eq 0) {
         if ($failure[0] -eq 'unsupported') { $failure[1] = 'this Windows has no Defender that tells of itself, and Security Center is on clients only (' + $failure[1] + ')' }
         Set-Status $failure[0] $failure[1]

@@ -6,11 +6,13 @@ from auditor.model.errors import CollectError
 from auditor.probes.wmi.properties import number_of, text_of, texts_of, time_of, truth_of
 from auditor.probes.wmi.questions import Instance, Steps, ask
 from auditor.probes.wmi.sheet import NO_CONTENTS, Sheet
-from auditor.probes.wmi.survey import CONTROL_KEY, SERVICES_KEY, Survey
+from auditor.probes.wmi.survey import CONTROL_KEY, SERVICES_KEY, VERSION_KEY, Survey
 
 _DEFENDER = "root/Microsoft/Windows/Defender"
 _OWN = "Microsoft Defender Antivirus"
 _ABSENT = "this Windows has no Defender that tells of itself, and Security Center is on clients only"
+_FIRST_BUILD = 14393
+"""Windows Server 2016, the first server that comes with Defender."""
 _KINDS = (
     ("ExclusionPath", "path"),
     ("ExclusionExtension", "extension"),
@@ -29,6 +31,8 @@ def defender(survey: Survey, sheet: Sheet) -> Steps[None]:
     try:
         found = yield from ask("SELECT * FROM MSFT_MpComputerStatus", namespace=_DEFENDER)
     except CollectError as error:
+        if error.status == "unsupported" and not client and (yield from _has_none(survey)):
+            return
         if error.status == "timed_out" or not sheet.rows:
             words = f"{_ABSENT} ({error.message})" if error.status == "unsupported" else error.message
             raise CollectError(error.host, words, status=error.status) from error
@@ -38,6 +42,14 @@ def defender(survey: Survey, sheet: Sheet) -> Steps[None]:
     if not found:
         raise CollectError("", "Defender is there, and says nothing of its state")
     yield from _own(sheet, found[0])
+
+
+def _has_none(survey: Survey) -> Steps[bool]:
+    """Whether servers of this generation come without Defender, and none was added: then there is none to tell of."""
+    build = (yield from survey.registry.text(VERSION_KEY, "CurrentBuildNumber")) or ""
+    if not build.isascii() or not build.isdigit() or int(build[:9]) >= _FIRST_BUILD:
+        return False
+    return not (yield from survey.registry.exists(rf"{SERVICES_KEY}\WinDefend"))
 
 
 def _own(sheet: Sheet, found: Instance) -> Steps[None]:
