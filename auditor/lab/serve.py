@@ -1,6 +1,6 @@
 """Runs a fleet: facts -> machines -> shells -> WS-Management server, and the inventory to reach it by. Prints nothing.
 
-Owns the state folder: inventory.yml (0600, for it holds the lab's passwords), ca.pem, violations.jsonl.
+Owns the state folder: inventory.yml and operator.yml (0600, for each holds an account's password), ca.pem, violations.jsonl.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from auditor.lab.shell import Digest, LabShell, Probe, Violations
 from auditor.lab.wmi_service import WmiService
 from auditor.model.errors import LabError
 
-INVENTORY, VIOLATIONS = "inventory.yml", "violations.jsonl"
+INVENTORY, OPERATOR_INVENTORY, VIOLATIONS = "inventory.yml", "operator.yml", "violations.jsonl"
 
 
 class Lab:
@@ -35,6 +35,7 @@ class Lab:
         self.server = server
         self.machines = machines
         self.inventory = state / INVENTORY
+        self.operator_inventory = state / OPERATOR_INVENTORY
         self.violations = state / VIOLATIONS
 
     def ready(self) -> dict[str, Any]:
@@ -44,6 +45,7 @@ class Lab:
             "title": self.fleet.title,
             "hosts": len(self.fleet.hosts),
             "inventory": str(self.inventory),
+            "operator_inventory": str(self.operator_inventory),
             "ca": str(self.server.ca_file),
             "violations": str(self.violations),
             "urls": {host.name: self.server.url(host.name) for host in self.fleet.hosts},
@@ -85,7 +87,8 @@ def serve(
     server = LabServer([_endpoint(host, fleet, passwords) for host in fleet.hosts], shells, state, routes=routes)
     server.start()
     lab = Lab(fleet, server, machines, state)
-    _write_private(lab.inventory, yaml.safe_dump(inventory(lab, passwords), sort_keys=False, allow_unicode=True))
+    for path, role in ((lab.inventory, "auditor"), (lab.operator_inventory, "operator")):
+        _write_private(path, yaml.safe_dump(inventory(lab, passwords, role), sort_keys=False, allow_unicode=True))
     return lab
 
 

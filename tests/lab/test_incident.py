@@ -208,6 +208,19 @@ def test_the_operators_powershell_runs_statements(operator: winrm.Session) -> No
     assert unknown.std_out == b""
 
 
+def test_the_operators_inventory_reaches_every_host_with_his_account(small: Lab) -> None:
+    named = Path(small.ready()["operator_inventory"])
+    assert named.stat().st_mode & 0o777 == 0o600
+    windows = yaml.safe_load(named.read_text())["all"]["children"]["windows"]
+    ours = yaml.safe_load(small.inventory.read_text())["all"]["children"]["windows"]
+    assert windows["hosts"] == ours["hosts"]
+    user, password = windows["vars"]["ansible_user"], windows["vars"]["ansible_password"]
+    assert (user, ours["vars"]["ansible_user"]) == ("act", "look")
+    assert "Acting-22" not in small.inventory.read_text()
+    done = winrm.Session(small.server.url("one"), auth=(user, password), transport="ntlm").run_cmd("whoami")
+    assert done.std_out == b"one\\act\r\n"
+
+
 def test_the_operators_commands_are_no_violations(small: Lab) -> None:
     assert {entry["user"] for entry in _violations(small)} <= {"look"}
 
