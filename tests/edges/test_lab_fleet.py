@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,11 +13,15 @@ import msgspec
 import pytest
 import yaml
 
+from auditor.lab.answers import answer_section
 from auditor.lab.document import Problems, read_document
 from auditor.lab.facts import HostFacts
 from auditor.lab.fleet import SHIPPED, Fleet, fleet_schema, load_fleet, shipped_fleets
 from auditor.lab.serve import make_machines
+from auditor.lab.sheet import Ask
 from auditor.model.errors import LabError
+from auditor.probes import framing
+from auditor.probes.bundle import ProbeRequest, build_bundle
 
 NOW = datetime(2026, 11, 26, 1, 30, tzinfo=UTC)
 ONE = "hosts:\n  a:\n    base: windows-2003\n    network: {computer_name: A}\n"
@@ -190,6 +195,16 @@ def test_the_examples_of_the_documentation_work(tmp_path: Path) -> None:
     assert len(examples) == 2
     for text in examples:
         assert make_machines(load_fleet(_write(tmp_path, f=text)), NOW)
+
+
+def test_the_documented_file_server_has_its_drive_and_the_script_on_it(tmp_path: Path) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "lab.md").read_text(encoding="utf-8")
+    example = next(text for text in re.findall(r"```yaml\n(.*?)```", page, re.DOTALL) if "copy.cmd" in text)
+    machine = make_machines(load_fleet(_write(tmp_path, f=example)), NOW)["fs-1"]
+    ask = Ask.read(framing.read_parameters(build_bundle(ProbeRequest(sections=("memory", "tasks", "scripts")))))
+    answers = {name: answer_section(machine, name, ask, NOW) for name in ask.sections}
+    assert "D:" in json.dumps(answers["memory"].rows)
+    assert [row["path"] for row in answers["scripts"].rows] == [r"D:\Jobs\copy.cmd"]
 
 
 def test_the_documentation_names_every_fact_base_and_fleet() -> None:
