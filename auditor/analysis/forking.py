@@ -15,6 +15,7 @@ from auditor.analysis.fleet import Fleet
 from auditor.analysis.graph import FleetGraph, claimed_edges
 from auditor.analysis.knowledge import FleetTies
 from auditor.analysis.naming import Naming
+from auditor.analysis.strangers import unnamed_hosts
 from auditor.model.finding import Edge
 
 
@@ -60,6 +61,15 @@ class ForkedGraph(FleetGraph):
         """See FleetGraph."""
         return (*self._kept(self._base.copies_outside(name)), *self._own.copies_outside(name))
 
+    def strange_edges(self, name: str, direction: str, kind: str) -> Sequence[Edge]:
+        """See FleetGraph."""
+        return (*self._kept(self._base.strange_edges(name, direction, kind)), *self._own.strange_edges(name, direction, kind))
+
+    def strange_hosts(self, direction: str, kind: str) -> frozenset[str]:
+        """See FleetGraph."""
+        hosts = self._base.strange_hosts(direction, kind) | self._own.strange_hosts(direction, kind)
+        return frozenset(host for host in hosts if self.strange_edges(host, direction, kind))
+
     def _kept(self, edges: Iterable[Edge]) -> tuple[Edge, ...]:
         return tuple(edge for edge in edges if edge.claimant not in self._changed)
 
@@ -68,7 +78,8 @@ class ForkedTies(FleetTies):
     """What is known of ties, with the doubts of unchanged hosts as the base has them."""
 
     def __init__(self, base: FleetTies, graph: FleetGraph, hosts: Mapping[str, HostFacts], changed: frozenset[str]) -> None:
-        super().__init__(graph, hosts)
+        ours = unnamed_hosts(hosts[name] for name in changed)
+        super().__init__(graph, hosts, (base.strangers.unnamed - changed) | ours)
         self._base = base
         self._changed = changed
 

@@ -36,6 +36,7 @@ class FleetGraph:
         self._members: dict[str, list[Edge]] = {}
         self._groups: dict[str, list[Edge]] = {}
         self._outside: dict[str, list[Edge]] = {}
+        self._strange: dict[tuple[str, str], dict[str, list[Edge]]] = {}
         for edge in self.edges:
             self._add(edge)
 
@@ -48,7 +49,14 @@ class FleetGraph:
             for table, ours, other in ((self._out, source, target), (self._in, target, source)):
                 row = table.setdefault((edge.kind, ours), {})
                 row[other] = (*row.get(other, ()), edge)
-        elif edge.kind == "copies-to":
+        else:
+            self._add_strange(edge, source, target)
+
+    def _add_strange(self, edge: Edge, source: str, target: str) -> None:
+        for direction, ours, node in (("out", source, edge.source), ("in", target, edge.target)):
+            if node.startswith("host:"):
+                self._strange.setdefault((direction, edge.kind), {}).setdefault(ours, []).append(edge)
+        if edge.kind == "copies-to":
             self._outside.setdefault(source if edge.source.startswith("host:") else target, []).append(edge)
 
     @property
@@ -71,6 +79,14 @@ class FleetGraph:
     def copies_outside(self, name: str) -> Sequence[Edge]:
         """Copies between a target and names that are no targets."""
         return self._outside.get(name, ())
+
+    def strange_edges(self, name: str, direction: str, kind: str) -> Sequence[Edge]:
+        """Edges of a kind `out` of or `in` to a target whose other end is a name that is no target."""
+        return self._strange.get((direction, kind), {}).get(name, ())
+
+    def strange_hosts(self, direction: str, kind: str) -> frozenset[str]:
+        """Targets that have `strange_edges`."""
+        return frozenset(self._strange.get((direction, kind), ()))
 
     def networkx(self) -> networkx.MultiDiGraph[str]:
         """The graph for networkx: nodes with `kind` and `label`, each edge with its `Edge` under `edge`."""

@@ -96,6 +96,12 @@ class Resolver:
         return _settled(text, fitting) if fitting else Resolution(name=text, reason="unknown")
 
 
+def domain_of(name: str) -> str | None:
+    """The domain that a host's name states, empty where it states none; None where it is an address or no host's name."""
+    key = _key(name)
+    return None if not key or _address(key) else key.partition(".")[2]
+
+
 def _settled(text: str, found: set[str]) -> Resolution:
     if len(found) == 1:
         return Resolution(name=text, target=next(iter(found)))

@@ -4,7 +4,7 @@ Rules of this file:
 1. An absent edge is knowledge only where every section was seen that would have stated it: a copy by the tasks and scripts of either end, a
    logon by the logons of the host logged on to, management and groups by the products of the hosts.
 2. An end that stays open (a variable, an ambiguous name) leaves the ties in doubt that it may mean; a plain unknown name is a host
-   outside the fleet.
+   outside the fleet, or a target whose own names were not seen (see strangers).
 3. A host that was not collected has no say: its ties are known only as far as others state them.
 """
 
@@ -17,6 +17,7 @@ from itertools import islice
 from auditor.analysis.facts import HostFacts
 from auditor.analysis.graph import FleetGraph
 from auditor.analysis.naming import OpenName
+from auditor.analysis.strangers import Strangers, unnamed_hosts
 from auditor.analysis.ties_product import update_edge, updates_in_group
 from auditor.model.finding import Edge, Product
 
@@ -28,9 +29,10 @@ _TOLD_DOUBTS = 8
 class FleetTies:
     """Answers of the graph with their doubts; see `binding.Ties`. `hosts` holds every target, collected or not."""
 
-    def __init__(self, graph: FleetGraph, hosts: Mapping[str, HostFacts]) -> None:
+    def __init__(self, graph: FleetGraph, hosts: Mapping[str, HostFacts], unnamed: frozenset[str] | None = None) -> None:
         self._graph = graph
         self._hosts = hosts
+        self.strangers = Strangers(graph, unnamed_hosts(hosts.values()) if unnamed is None else unnamed, hosts)
         self._open: dict[tuple[str, str, str], list[OpenName]] = {}
         self._meant: dict[tuple[str, str, str], list[OpenName]] = {}
         for name in graph.open_names:
@@ -87,6 +89,8 @@ class FleetTies:
         doubts = [*self.side_doubt(source, "source", kind, product), *self.side_doubt(target, "target", kind, product)]
         doubts += [str(o) for o in self._open.get((source, kind, "target"), ()) if o.may_mean(target)]
         doubts += [str(o) for o in self._open.get((target, kind, "source"), ()) if o.may_mean(source)]
+        doubts += self.strangers.doubts_about(source, target, "out", kind, product)
+        doubts += self.strangers.doubts_about(target, source, "in", kind, product)
         return tuple(dict.fromkeys(doubts))
 
     def side_doubt(self, name: str, side: str, kind: str, product: str | None) -> tuple[str, ...]:
@@ -109,13 +113,14 @@ class FleetTies:
             return _field_doubts(facts, product, ("parent",))
         return (unseen for unseen in (facts.unseen("network"),) if unseen and kind == "serves")
 
-    def open_doubts(self, name: str, side: str, kind: str) -> tuple[str, ...]:
+    def open_doubts(self, name: str, side: str, kind: str, product: str | None = None) -> tuple[str, ...]:
         """Claims of an edge of the kind with a host on `side` whose other end may be some other host of the fleet."""
         other = "target" if side == "source" else "source"
-        return tuple(str(o) for o in self._open.get((name, kind, other), ()) if _may_be_ours(o))
+        open_ends = (str(o) for o in self._open.get((name, kind, other), ()) if _may_be_ours(o))
+        return (*open_ends, *self.strangers.doubts(name, "out" if side == "source" else "in", kind, product))
 
     def open_hosts(self, side: str, kind: str) -> frozenset[str]:
-        """Hosts that have `open_doubts` of a kind on a side."""
+        """Hosts that have such claims of a kind on a side, but for names that only a target without known names may have."""
         key = (side, kind)
         if key not in self._open_hosts:
             other = "target" if side == "source" else "source"
@@ -135,7 +140,7 @@ class FleetTies:
     def doubt_of_all(self, name: str, direction: str, kind: str, product: str | None) -> tuple[str, ...]:
         """What was not seen of the whole fleet that could state such an edge at a target; of many doubts only some are told."""
         ours, theirs = ("source", "target") if direction == "out" else ("target", "source")
-        own = [*self.side_doubt(name, ours, kind, product), *self.open_doubts(name, ours, kind)]
+        own = [*self.side_doubt(name, ours, kind, product), *self.open_doubts(name, ours, kind, product)]
         others = self._doubts_of_others(theirs, kind, product)
         meant = [self._meant.get((who, kind, ours), []) for who in (name, _ANYBODY)]
         shown = dict.fromkeys(own)
@@ -169,7 +174,7 @@ class FleetTies:
 
 
 def _may_be_ours(name: OpenName) -> bool:
-    """Whether an open end may be a host of the fleet: a plain unknown name is one outside."""
+    """Whether an open end may be any host of the fleet, or one of some: a plain unknown name is the strangers' matter."""
     return bool(name.candidates) or not name.name
 
 

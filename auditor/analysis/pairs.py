@@ -2,7 +2,8 @@
 
 Rules of this file:
 1. Each role's own conditions choose its candidates first; what can't be a candidate is not paired.
-2. Candidates are paired through edges, and where the tie itself is not known. A host that was not collected is paired only through an edge.
+2. Candidates are paired through edges, and where the tie itself is not known. A host that was not collected is paired only through an edge,
+   or with a host that is tied to a name which may be its own.
 3. Where the pairs in doubt are more than `DOUBT_LIMIT`, the doubtful hosts are told one by one instead.
 """
 
@@ -13,6 +14,7 @@ from typing import NamedTuple
 
 from auditor.analysis.condition import chosen, selectors_of
 from auditor.analysis.fleet import Fleet
+from auditor.analysis.selectors_tie import fitting
 from auditor.model.selector import Condition, EdgeSelector
 
 DOUBT_LIMIT = 5000
@@ -100,6 +102,8 @@ def find_pairs(
     else:
         found |= {(host, other) for host in doubtful for other in _partners(host, second, around) if host != other}
         found |= {(host, other) for other in doubtful_too for host in _partners(other, first, around) if host != other}
+    unnamed, too_many = _unnamed_pairs(fleet, ties, roles, (first, second), around)
+    found, folded = found | unnamed, folded | too_many
     pairs = {tuple(sorted(pair)) if symmetric else pair for pair in found}
     return Pairs(tuple(sorted((pair[0], pair[1]) for pair in pairs)), tuple(sorted(folded if around is None else folded & around)))
 
@@ -119,6 +123,38 @@ def _tied_pairs(
     for other in second if around is None else second & around:
         found |= {(host, other) for host in _tied(fleet, ties, other, roles[1]) if host in first or not fleet.hosts[host].collected}
     return found
+
+
+def _unnamed_pairs(
+    fleet: Fleet,
+    ties: Sequence[EdgeSelector],
+    roles: Sequence[str],
+    sides: tuple[frozenset[str], frozenset[str]],
+    around: frozenset[str] | None,
+) -> tuple[set[Pair], frozenset[str]]:
+    """Pairs of a host that is tied to an unknown name and a target that may have it; where they are too many, the hosts alone."""
+    unnamed = fleet.ties.strangers.unnamed
+    if not unnamed:
+        return set(), frozenset()
+    tied = [_tied_to_strangers(fleet, ties, role, hosts) for role, hosts in zip(roles, sides, strict=True)]
+    meant = [frozenset(name for name in unnamed if not fleet.hosts[name].collected or name in hosts) for hosts in sides]
+    if len(tied[0]) * len(meant[1]) + len(tied[1]) * len(meant[0]) > DOUBT_LIMIT:
+        return set(), tied[0] | tied[1]
+    found = {(host, other) for host in tied[0] for other in _partners(host, meant[1], around) if host != other}
+    return found | {(host, other) for other in tied[1] for host in _partners(other, meant[0], around) if host != other}, frozenset()
+
+
+def _tied_to_strangers(fleet: Fleet, ties: Sequence[EdgeSelector], role: str, hosts: frozenset[str]) -> frozenset[str]:
+    """Those of the hosts with a tie that would do, but for the name at its other end that is nobody's."""
+    strangers = fleet.ties.strangers
+    found: set[str] = set()
+    for selector in ties:
+        fits = fitting(selector)
+        for kind in selector.kinds:
+            for direction in _directions(selector, role):
+                near = (strangers.hosts(direction, kind) & hosts) - found
+                found |= {host for host in near if any(map(fits, strangers.edges(host, direction, kind, selector.product)))}
+    return frozenset(found)
 
 
 def _partners(host: str, others: frozenset[str], around: frozenset[str] | None) -> frozenset[str]:

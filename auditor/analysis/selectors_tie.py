@@ -53,6 +53,12 @@ def _of_kind(ties: Ties, pair: tuple[str, str], kind: str, product: str | None, 
     return Outcome(None, missing=tuple(dict.fromkeys(missing))) if missing else FALSE
 
 
+def fitting(selector: EdgeSelector) -> Callable[[Edge], bool]:
+    """Whether an edge of the right kind may be one that the selector means, by what it says of the edge itself."""
+    tests = [fits for _, fits in _tests(selector)]
+    return lambda edge: not any(fits(edge) is False for fits in tests)
+
+
 def _place(edge: Edge) -> str:
     return edge.evidence[0].record if edge.evidence else edge.detail
 

@@ -103,3 +103,12 @@ def test_what_could_not_be_read_leaves_it_undecided(tmp_path: Path, matrix: Matr
     assert _of_the_rule(report.findings) == []
     (doubt,) = _of_the_rule(report.undetermined)
     assert doubt.missing
+
+
+def test_a_server_that_refuses_leaves_it_undecided(tmp_path: Path, matrix: Matrix) -> None:
+    """The other server's evidence has a name that only the refusing one could explain."""
+    report = _audited(tmp_path, "  srv-b:\n    behaviour: {fault: refuse_logon}\n", matrix)
+    assert _of_the_rule(report.findings) == []
+    doubts = {tuple((s.role, s.host) for s in doubt.subjects): doubt.missing for doubt in _of_the_rule(report.undetermined)}
+    assert set(doubts) == {(("old", "srv-a"), ("new", "srv-b")), (("old", "srv-b"), ("new", "srv-a"))}, "which is older is not known"
+    assert all(any("srv-b was not seen: it may be SRVB" in text for text in missing) for missing in doubts.values())
