@@ -61,7 +61,7 @@ def _wmi_result(asked: Asked, told: Told, seconds: float, over_wmi: WmiWay) -> H
         reason, step = f"{asked_how}; the answer is not whole: {failure.message}", failure.next_step
     return HostResult(
         host=asked.target.name,
-        status="partial" if unseen else "ok",
+        status=_seen(asked, snapshot.sections) if unseen else "ok",
         reason=reason if unseen else asked_how,
         next_step=step if unseen else "",
         snapshot=snapshot,
@@ -75,6 +75,12 @@ def failed_result(failure: CollectError, seconds: float = 0.0) -> HostResult:
     return HostResult(host=failure.host, status=status, reason=failure.message, next_step=failure.next_step, seconds=seconds)
 
 
+def _seen(asked: Asked, sections: Sections) -> Status:
+    """What an answer that is not whole is worth: partial where a section was seen at least in part, else failed."""
+    statuses = {getattr(sections, name).status for name in asked.request.sections}
+    return "partial" if statuses & {"ok", "partial"} else "failed"
+
+
 def _status(asked: Asked, told: Told, answer: framing.Answer, sections: Sections) -> tuple[Status, str, str]:
     if answer.refused is not None:
         return (
@@ -83,16 +89,17 @@ def _status(asked: Asked, told: Told, answer: framing.Answer, sections: Sections
             "exempt the auditor's account from the policy, or ask over WMI",
         )
     unseen = [name for name in asked.request.sections if getattr(sections, name).status != "ok"]
+    seen = _seen(asked, sections)
     if told.failure is not None:
-        return "partial", f"the answer is not whole: {told.failure.message}", told.failure.next_step
+        return seen, f"the answer is not whole: {told.failure.message}", told.failure.next_step
     if not answer.complete:
         return (
-            "partial",
+            seen,
             "the answer is not whole: its end is missing",
             "look whether the probe was ended on the host (quota, time, security product)",
         )
     if unseen:
-        return "partial", f"not seen as a whole: {', '.join(unseen)}", "look at the sections' own reasons"
+        return seen, f"not seen as a whole: {', '.join(unseen)}", "look at the sections' own reasons"
     return "ok", "", ""
 
 

@@ -111,6 +111,7 @@ def _view(report: Report) -> dict[str, object]:
         "graph": graph_svg(report),
         "left_out": pick(report).left_out,
         "unseen": wording.unseen,
+        "why_in_part": wording.why_in_part,
         "rule_names": wording.rule_names,
         "waived_sentence": acceptance.waived_sentence(report),
         "waived_heads": acceptance.WAIVED_HEADS,

@@ -22,6 +22,7 @@ from auditor.report.wording import (
     status_words,
     unseen,
     waits,
+    why_in_part,
     worst_first,
 )
 
@@ -61,6 +62,7 @@ def _coverage_row(host: HostCoverage) -> list[str]:
     seen = f"{sum(s.status == 'ok' for s in asked)}/{len(asked)}" if asked else "-"
     word = "in full" if seen_in_full(host) else "in part" if host.status in ("ok", "partial") else status_words(host.status)
     gaps = [f"{s.name}: {safe_markdown(s.reason or status_words(s.status))}" for s in unseen(host)]
+    gaps = [safe_markdown(why), *gaps] if gaps and (why := why_in_part(host)) else gaps
     gaps = gaps or ([safe_markdown(host.reason)] if host.reason and not seen_in_full(host) else [])
     return [_cell(host.host), word, seen, "<br>".join(gaps) or "-"]
 

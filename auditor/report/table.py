@@ -19,6 +19,7 @@ from auditor.report.wording import (
     status_words,
     unseen,
     waits,
+    why_in_part,
     worst_first,
 )
 
@@ -53,7 +54,9 @@ def coverage_table(coverage: Sequence[HostCoverage], width: int = DEFAULT_WIDTH)
 def _coverage_row(host: HostCoverage) -> list[str]:
     asked = [s for s in host.sections if s.status != "not_asked"]
     seen = f"{sum(s.status == 'ok' for s in asked)}/{len(asked)}" if asked else "-"
-    gaps = [f"{s.name}: {s.reason or status_words(s.status)}" for s in unseen(host)] or ([sentence(host.reason)] if host.reason else [])
+    why = why_in_part(host) if unseen(host) else host.reason
+    gaps = [sentence(why)] if why else []
+    gaps += [f"{s.name}: {s.reason or status_words(s.status)}" for s in unseen(host)]
     gaps += [sentence(host.next_step)] if host.next_step and not seen_in_full(host) else []
     word = "in full" if seen_in_full(host) else "in part" if host.status in ("ok", "partial") else status_words(host.status)
     return [safe_text(host.host), word, seen, safe_lines("\n".join(gaps))]

@@ -57,6 +57,11 @@ def unseen(host: HostCoverage) -> list[SectionCoverage]:
     return [s for s in host.sections if s.status not in ("ok", "not_asked")]
 
 
+def why_in_part(host: HostCoverage) -> str:
+    """Why the host was seen as it was (the way taken, an answer that broke off), without the list of sections: their own reasons say more."""
+    return host.reason.partition("not seen as a whole: ")[0].rstrip("; ")
+
+
 def seen_in_full(host: HostCoverage) -> bool:
     """Whether every section that was asked was seen to its end."""
     return host.status == "ok" and not unseen(host)
@@ -135,9 +140,14 @@ def hours_words(hours: Sequence[int]) -> str:
     return ", ".join(text for part in parts for text in part)
 
 
+_IN_NAMES = ("/", "\\", ".", "_", ":", "`", "=")
+
+
 def sentence(text: str) -> str:
-    """A reason or next step with a capital at its start."""
-    return text[:1].upper() + text[1:]
+    """A reason or next step with a capital at its start, unless it begins with a name whose spelling matters: a path, a file, code."""
+    first = text.split(maxsplit=1)[0] if text.strip() else ""
+    name = first.rstrip(".,:;")
+    return text if any(mark in name for mark in _IN_NAMES) else text[:1].upper() + text[1:]
 
 
 class Wait(msgspec.Struct, frozen=True, kw_only=True):

@@ -292,6 +292,8 @@ def test_a_host_is_ok_only_where_all_that_was_asked_is() -> None:
     denied = framing.pack_section("shares", framing.SectionAnswer(status="denied", reason="access is denied"))
     result = told(HELLO + SERVICES + denied + framing.pack_end(2))
     assert (result.status, result.reason) == ("partial", "not seen as a whole: shares")
+    refused = framing.pack_section("services", framing.SectionAnswer(status="denied", reason="access is denied"))
+    assert told(HELLO + refused + denied + framing.pack_end(2)).status == "failed"
     nothing = told(HELLO, LATE)
     assert (nothing.status, nothing.snapshot) == ("timed_out", None)
 
