@@ -13,6 +13,7 @@ from auditor.model.errors import AuditorError, InputFileError, UsageError
 
 FAILED, USAGE, INTERRUPTED = 1, 64, 130
 WIDTH = 110
+_ENDS = (".", "!", "?", ":")
 
 
 def complain(error: BaseException, *, trace: bool) -> int:
@@ -54,9 +55,11 @@ def _ours(error: AuditorError) -> int:
 
 
 def say_error(message: str, next_step: str = "") -> None:
-    """One paragraph on standard error."""
-    text = message.rstrip(".") + "." if message and message[-1:].isalnum() else message
-    step = next_step[:1].upper() + next_step[1:]
+    """One paragraph on standard error: the message ends like a sentence before the next step begins."""
+    from auditor.report.wording import sentence
+
+    text = message if not message or message.rstrip()[-1:] in _ENDS else f"{message.rstrip()}."
+    step = sentence(next_step)
     lines = [_safe(line) for line in f"auditor: error: {text} {step}".strip().split("\n")]
     for line in lines:
         print(textwrap.fill(line, WIDTH, break_on_hyphens=False, break_long_words=False, subsequent_indent="  "), file=sys.stderr)

@@ -116,9 +116,8 @@ def load_channels(file: Path, environment: Mapping[str, str]) -> tuple[Channel, 
         Problem(file=str(file), subject=n, message="two channels have this name") for n in sorted(set(names)) if names.count(n) > 1
     ]
     if problems:
-        raise InputFileError(
-            f"the notification settings {file} have {len(problems)} problem(s)", tuple(problems), next_step="See docs/watch.md."
-        )
+        count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
+        raise InputFileError(f"the notification settings {file} have {count}", tuple(problems), next_step="See docs/watch.md.")
     return tuple(channels)
 
 
@@ -128,7 +127,7 @@ def _read(file: Path) -> dict[str, Any]:
             data = stream.read(LARGEST_BYTES + 1)
         return tomllib.loads(data.decode("utf-8"))
     except OSError as error:
-        raise InputFileError(f"the notification settings {file} can't be read: {error.strerror}", ()) from error
+        raise InputFileError(f"the notification settings {file} can't be read: {error.strerror}", (), usage=not file.exists()) from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         # the library's words may quote a line, and a line may hold a secret
         place = re.search(r"line (\d+), column (\d+)", str(error))
