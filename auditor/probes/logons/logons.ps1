@@ -18,10 +18,35 @@ function Get-Logon($row) {
     }
 }
 
+# Keeps the rows of a window, as they come, as logons. $seen has the numbers of the records that are kept, in all windows.
+function Add-Logons {
+    begin { $kept = 0 }
+    process {
+        $logon = Get-Logon $_
+        if ($logon['logon_type'] -ne 0 -and $logon['logon_type'] -ne 5 -and -not $seen.ContainsKey($_['record'])) {
+            $kept++
+            if ($kept -le $limit) {
+                $seen[$_['record']] = $true
+                Add-Row $logon
+            }
+        }
+    }
+    end {
+        if ($kept -gt $limit) { Add-Gap '' '' ('only the newest ' + $limit + ' logons of a window were kept') }
+    }
+}
+
 $now = [DateTime]::UtcNow
 $limit = [int]$Parameters['logon_limit'][0]
+# Logons of the system itself and of services are many times the others: where the log service can't leave them out, more are read.
 $ids = '=4624'
-if ((Get-Generation) -lt 600) { $ids = '=528,540' }
+$most = $limit
+$data = " and *[EventData[Data[@Name='LogonType']!='0']] and *[EventData[Data[@Name='LogonType']!='5']]"
+if ((Get-Generation) -lt 600) {
+    $ids = '=528,540'
+    $most = 8 * $limit
+    $data = ''
+}
 $windows = @(, @($now.AddHours(-[int]$Parameters['logon_hours'][0]), $now))
 if ($null -ne $Shared['restart']) {
     $windows += , @($Shared['restart'].AddMinutes(-[int]$Parameters['logon_minutes'][0]), $Shared['restart'].AddMinutes(5))
@@ -32,20 +57,7 @@ $earliest = $now
 $seen = @{}
 foreach ($window in $windows) {
     if ($window[0] -lt $earliest) { $earliest = $window[0] }
-    $kept = 0
-    # Logons of the system itself and of services are many times the others.
-    $rows = Read-Log 'Security' @($ids) $window[0] $window[1] (8 * $limit)
-    foreach ($row in $rows) {
-        $logon = Get-Logon $row
-        if ($logon['logon_type'] -eq 0 -or $logon['logon_type'] -eq 5 -or $seen.ContainsKey($row['record'])) { continue }
-        if ($kept -eq $limit) {
-            Add-Gap '' '' ('only the newest ' + $limit + ' logons of a window were kept')
-            break
-        }
-        $kept++
-        $seen[$row['record']] = $true
-        Add-Row $logon
-    }
+    Read-Log 'Security' @($ids) $window[0] $window[1] $most $data | Add-Logons
 }
 Add-Coverage 'Security' $earliest
 if ($seen.Count -eq 0) {

@@ -4,6 +4,11 @@ function Add-Row($row) {
     [void]$Answer['rows'].Add($row)
 }
 
+# Rows of a pipeline, each as it comes: at the deadline those that came are kept.
+function Add-Rows {
+    process { Add-Row $_ }
+}
+
 function Add-Gap([string]$record, [string]$field, [string]$reason) {
     $count = $Answer['gaps'].Count
     if ($count -lt 1000) {

@@ -44,14 +44,14 @@ function Get-Conditions($wanted) {
     return , $conditions
 }
 
-# A structured query of several selections, so that the log is walked through once.
-function Get-LogQuery([string]$log, $wanted, [DateTime]$from, [DateTime]$until) {
+# A structured query of several selections, so that the log is walked through once. $data is a condition on the event's own data, or empty.
+function Get-LogQuery([string]$log, $wanted, [DateTime]$from, [DateTime]$until, [string]$data) {
     $bounds = Get-TimeBounds $from $until
     $path = Get-XmlText $log
     $text = New-Object Text.StringBuilder
     [void]$text.Append('<QueryList><Query Id="0" Path="').Append($path).Append('">')
     foreach ($condition in (Get-Conditions $wanted)) {
-        [void]$text.Append('<Select Path="').Append($path).Append('">*[System[').Append($condition).Append(' and ').Append($bounds).Append(']]</Select>')
+        [void]$text.Append('<Select Path="').Append($path).Append('">*[System[').Append($condition).Append(' and ').Append($bounds).Append(']]').Append($data).Append('</Select>')
     }
     return $text.Append('</Query></QueryList>').ToString()
 }
@@ -88,21 +88,26 @@ function Get-NewRow([string]$log, $record) {
     }
 }
 
-# Rows of a log in a time window, at most $limit of them.
-function Read-NewLog([string]$log, $wanted, [DateTime]$from, [DateTime]$until, [int]$limit) {
-    $rows = New-Object Collections.ArrayList
-    $query = New-Object System.Diagnostics.Eventing.Reader.EventLogQuery ($log, 'LogName', (Get-LogQuery $log $wanted $from $until))
+function Add-Limit([string]$log, [int]$count, [int]$limit) {
+    if ($count -ge $limit) { Add-Gap '' '' ($log + ': only the newest ' + $limit + ' records that are wanted were kept') }
+}
+
+# Rows of a log in a time window, at most $limit of them, each given on as soon as it is read.
+function Read-NewLog([string]$log, $wanted, [DateTime]$from, [DateTime]$until, [int]$limit, [string]$data) {
+    $count = 0
+    $query = New-Object System.Diagnostics.Eventing.Reader.EventLogQuery ($log, 'LogName', (Get-LogQuery $log $wanted $from $until $data))
     $query.ReverseDirection = $true
     $reader = New-Object System.Diagnostics.Eventing.Reader.EventLogReader $query
     try {
-        while ($rows.Count -lt $limit -and $null -ne ($record = $reader.ReadEvent())) {
-            [void]$rows.Add((Get-NewRow $log $record))
-            $record.Dispose()
+        while ($count -lt $limit -and $null -ne ($record = $reader.ReadEvent())) {
+            $count++
+            Get-NewRow $log $record
+            [void]$record.Dispose()
         }
     } finally {
-        $reader.Dispose()
+        [void]$reader.Dispose()
     }
-    return , $rows
+    Add-Limit $log $count $limit
 }
 
 function Get-OldRow([string]$log, $entry) {
@@ -131,27 +136,29 @@ function Test-Wanted($table, [string]$source, $id) {
 
 # Walks back from the newest record. 60,000 records are looked at and no more: a full log of 2003 holds about as many.
 function Read-OldLog([string]$log, $wanted, [DateTime]$from, [DateTime]$until, [int]$limit) {
-    $rows = New-Object Collections.ArrayList
+    $count = 0
     $table = Get-WantedTable $wanted
     $entries = (New-Object Diagnostics.EventLog $log).Entries
     $first = [Math]::Max(0, $entries.Count - 60000)
-    for ($i = $entries.Count - 1; $i -ge $first -and $rows.Count -lt $limit; $i--) {
+    for ($i = $entries.Count - 1; $i -ge $first -and $count -lt $limit; $i--) {
         $entry = $entries.Item($i)
         $time = $entry.TimeGenerated.ToUniversalTime()
-        if ($time -lt $from) { return , $rows }
-        if ($time -le $until -and (Test-Wanted $table $entry.Source ([int]($entry.InstanceId % 65536)))) { [void]$rows.Add((Get-OldRow $log $entry)) }
+        if ($time -lt $from) { return }
+        if ($time -le $until -and (Test-Wanted $table $entry.Source ([int]($entry.InstanceId % 65536)))) {
+            $count++
+            Get-OldRow $log $entry
+        }
     }
     if ($first -gt 0) { Add-Gap '' '' ($log + ': only the newest 60000 records were looked at') }
-    return , $rows
+    Add-Limit $log $count $limit
 }
 
-function Read-Log([string]$log, $wanted, [DateTime]$from, [DateTime]$until, [int]$limit) {
+# Gives rows on one by one. $data is a condition in XPath on the event's own data, which only Vista/2008 and later can be asked.
+function Read-Log([string]$log, $wanted, [DateTime]$from, [DateTime]$until, [int]$limit, [string]$data) {
     $Shared['waiting'] = 'the event log service'
     if ($Shared['the event log service hangs']) { throw ('not asked again: the event log service did not answer an earlier section (' + $Shared['the event log service hangs'] + ')') }
-    if (Test-NewLogs) { $rows = Read-NewLog $log $wanted $from $until $limit } else { $rows = Read-OldLog $log $wanted $from $until $limit }
+    if (Test-NewLogs) { Read-NewLog $log $wanted $from $until $limit $data } else { Read-OldLog $log $wanted $from $until $limit }
     $Shared['waiting'] = $null
-    if ($rows.Count -ge $limit) { Add-Gap '' '' ($log + ': only the newest ' + $limit + ' records that are wanted were kept') }
-    return , $rows
 }
 
 # Time of the oldest record as text, null where the log is empty.

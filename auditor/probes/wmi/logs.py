@@ -21,9 +21,11 @@ from auditor.probes.wmi.sheet import Sheet
 
 SYSTEM = (
     "EventLog=6005,6006,6008,6009", "Microsoft-Windows-Kernel-Power=41,109", "Microsoft-Windows-Kernel-General=12,13",
-    "BugCheck=1001", "Microsoft-Windows-WER-SystemErrorReporting=1001", "Save Dump=1001", "System Error=1003", "USER32=1074,1076",
+    "BugCheck=1001", "Microsoft-Windows-WER-SystemErrorReporting=1001", "Save Dump=1001", "System Error=1003",
+    "USER32=1074,1076", "User32=1074,1076",
     "Service Control Manager=7000,7001,7022,7023,7024,7026,7031,7034,7045", "disk=7,11,15,51,52,153,154,157",
-    "Ntfs=50,55,57,98,137,140", "Microsoft-Windows-Ntfs=50,55,57,98,137,140", "volsnap=24,25,33,36", "Srv=2011,2019,2020",
+    "Ntfs=50,55,57,98,137,140", "Microsoft-Windows-Ntfs=50,55,57,98,137,140", "volsnap=24,25,33,36", "Volsnap=24,25,33,36",
+    "Srv=2011,2019,2020", "srv=2011,2019,2020",
     "Microsoft-Windows-WHEA-Logger=1,17,18,19,20,46,47", "Microsoft-Windows-Kernel-IO=1205",
     "Microsoft-Windows-Resource-Exhaustion-Detector=2004", "Application Popup=26,333", "SAVRT=1005",
     "volmgr=45,46,49,161", "Microsoft-Windows-WindowsUpdateClient=19,20", "Windows Update Agent=19,20",
