@@ -91,7 +91,8 @@ def load_changes(path: Path, signatures: Mapping[str, Signature], versions: Mapp
 
 def _error(path: Path, problems: list[Problem]) -> InputFileError:
     count = f"{len(problems)} {'problem' if len(problems) == 1 else 'problems'}"
-    return InputFileError(f"the change file {path} has {count}", tuple(problems), next_step="See docs/precheck.md.")
+    step = "See docs/precheck.md."
+    return InputFileError(f"the change file {path} has {count}", tuple(problems), next_step=step, usage=not path.exists())
 
 
 class _Reader:

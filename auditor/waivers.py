@@ -32,7 +32,8 @@ def load_waivers(files: Sequence[Path]) -> Waivers:
     for file in files:
         if not file.is_file():
             problem = Problem(file=str(file), message="no such file")
-            raise InputFileError(f"the waivers {file} can't be read", (problem,), next_step="Name the file, or leave out --waivers.")
+            step = "Name the file, or leave out --waivers."
+            raise InputFileError(f"the waivers {file} can't be read", (problem,), next_step=step, usage=True)
         document, problems = read_yaml(file)
         malformed += [_malformed("", problem) for problem in problems]
         if document is not None:

@@ -51,7 +51,7 @@ def _ours(error: AuditorError) -> int:
         for problem in error.problems:
             print(_safe(str(problem)), file=sys.stderr)
     say_error(error.message, error.next_step)
-    return USAGE if isinstance(error, UsageError) else FAILED
+    return USAGE if error.usage or isinstance(error, UsageError) else FAILED
 
 
 def say_error(message: str, next_step: str = "") -> None:

@@ -38,7 +38,7 @@ def _read(file: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(file.read_text(encoding="utf-8"))
     except OSError as error:
-        raise InputFileError(f"the configuration {file} can't be read: {error.strerror}", ()) from error
+        raise InputFileError(f"the configuration {file} can't be read: {error.strerror}", (), usage=not file.is_file()) from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         problem = Problem(file=str(file), message=str(error))
         raise InputFileError(f"the configuration {file} is no TOML file", (problem,)) from error

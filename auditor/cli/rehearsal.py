@@ -21,6 +21,9 @@ from auditor.model.errors import LabError
 
 START_SECONDS = 60.0
 STOP_SECONDS = 10.0
+ENDING_SECONDS = 5.0
+"""A child that has closed its output without a word is at its end."""
+WRONG_USAGE = 64
 
 
 class Ready(msgspec.Struct, frozen=True):
@@ -74,7 +77,16 @@ def _wait(child: subprocess.Popen[bytes], log: Path) -> Ready:
         return Ready(Path(answer["inventory"]), Path(answer["violations"]))
     except (ValueError, KeyError, TypeError) as error:
         said = log.read_text(encoding="utf-8", errors="replace").strip()
-        raise LabError(f"the lab did not start: {said.removeprefix('auditor: error: ') or 'it said nothing'}", ()) from error
+        told = said.removeprefix("auditor: error: ") or "it said nothing"
+        raise LabError(f"the lab did not start: {told}", (), usage=_ended_with(child) == WRONG_USAGE) from error
+
+
+def _ended_with(child: subprocess.Popen[bytes]) -> int | None:
+    """The child's exit code; None where it has not ended."""
+    try:
+        return child.wait(ENDING_SECONDS)
+    except subprocess.TimeoutExpired:
+        return None
 
 
 def _first_line(child: subprocess.Popen[bytes]) -> bytes:

@@ -54,7 +54,7 @@ def load_inventory(
         raise UsageError("no inventory given", next_step="name an Ansible inventory with -i")
     for source in sources:
         if not source.exists() and "," not in str(source):
-            raise InventoryError(f"{source}: no such file or folder", next_step="name an Ansible inventory with -i")
+            raise InventoryError(f"{source}: no such file or folder", next_step="name an Ansible inventory with -i", usage=True)
     vault = [word for file in vault_password_files for word in ("--vault-password-file", str(file.absolute()))]
     with private_place() as place:
         listing = list_inventory(sources, limit, place, vault, trust=trust)

@@ -37,7 +37,9 @@ def inventory_complaint(text: str, sources: Sequence[Path], limit: str | None) -
             next_step="`auditor inventory -i PATH` lists hosts and groups",
         )
     if match := _NO_PASSWORD_FILE.search(text):
-        return InventoryError(f"the vault password file {_short(match.group(1))} was not found", next_step="name an existing file")
+        return InventoryError(
+            f"the vault password file {_short(match.group(1))} was not found", next_step="name an existing file", usage=True
+        )
     if "no vault secrets" in text or "Decryption failed" in text:
         return _vault_complaint(text, sources)
     if match := _FAILED_SOURCE.search(text):
@@ -62,7 +64,7 @@ def _vault_complaint(text: str, sources: Sequence[Path]) -> InventoryError:
 def _source_complaint(text: str, failed: Path, sources: Sequence[Path]) -> InventoryError:
     place = next((str(s) for s in sources if s.absolute() == failed), str(failed))
     if not failed.exists():
-        return InventoryError(f"{place}: no such file or folder", next_step="name an Ansible inventory with -i")
+        return InventoryError(f"{place}: no such file or folder", next_step="name an Ansible inventory with -i", usage=True)
     if not os.access(failed, os.R_OK):
         return InventoryError(f"{place}: not readable by this user", next_step="check its permissions")
     if _is_program(failed):

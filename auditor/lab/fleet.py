@@ -80,7 +80,8 @@ def load_fleet(source: str | Path) -> Fleet:
         problems.add(Mark(str(source)), f"no such fleet file, and no shipped fleet of that name ({', '.join(shipped_fleets())})")
     fleet = _convert(layers, problems) if layers else None
     if problems or fleet is None:
-        raise LabError(f"the fleet {source} has {len(problems.found)} problem(s)", problems.found, next_step="see docs/lab.md")
+        count = "1 problem" if len(problems.found) == 1 else f"{len(problems.found)} problems"
+        raise LabError(f"the fleet {source} has {count}", problems.found, next_step="see docs/lab.md", usage=path is None)
     return fleet
 
 

@@ -102,7 +102,8 @@ def make_machines(fleet: Fleet, now: datetime) -> dict[str, Machine]:
         except ValueError as error:
             problems.append(problem_of(host.name, error))
     if problems:
-        raise LabError(f"{len(problems)} host(s) can't be made", tuple(problems), next_step="see docs/lab.md")
+        count = "1 host" if len(problems) == 1 else f"{len(problems)} hosts"
+        raise LabError(f"{count} can't be made", tuple(problems), next_step="see docs/lab.md")
     return machines
 
 

@@ -25,12 +25,16 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class AuditorError(Exception):
-    """Root of all errors that the auditor raises on purpose. `next_step` says what a person can do."""
+    """Root of all errors that the auditor raises on purpose. `next_step` says what a person can do.
 
-    def __init__(self, message: str, *, next_step: str = "") -> None:
+    `usage`: the words of the command line are what is wrong, such as the name of a file that is not there (exit code 64).
+    """
+
+    def __init__(self, message: str, *, next_step: str = "", usage: bool = False) -> None:
         super().__init__(message)
         self.message = message
         self.next_step = next_step
+        self.usage = usage
 
 
 class UsageError(AuditorError):
@@ -44,8 +48,8 @@ class InventoryError(AuditorError):
 class InputFileError(AuditorError):
     """A file written by a person (rule, signature, fleet, waiver, change) is wrong; all problems at once."""
 
-    def __init__(self, message: str, problems: tuple[Problem, ...], *, next_step: str = "") -> None:
-        super().__init__(message, next_step=next_step)
+    def __init__(self, message: str, problems: tuple[Problem, ...], *, next_step: str = "", usage: bool = False) -> None:
+        super().__init__(message, next_step=next_step, usage=usage)
         self.problems = problems
 
 

@@ -20,7 +20,9 @@ def sqlite_engine(path: Path, *, write: bool, create: bool, busy_milliseconds: i
     """An engine for this file. Raises StoreError where there is none and none is to be made, or it can't be made."""
     if not create and not path.is_file():
         raise StoreError(
-            f"there is no store at {path}", next_step="Run `auditor audit` or `auditor collect` first, or name it with --store."
+            f"there is no store at {path}",
+            next_step="Run `auditor audit` or `auditor collect` first, or name it with --store.",
+            usage=True,
         )
     if write:
         _make_file(path)

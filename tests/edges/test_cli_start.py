@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from auditor.cli.complaint import say_error
 from auditor.cli.program import VERBS, run
 
 ROOT = Path(__file__).parents[2]
@@ -115,16 +116,50 @@ def test_wrong_usage_is_64_with_one_clear_line(arguments: list[str], words: str,
     assert said.out == ""
 
 
-def test_a_missing_store_is_a_failure_with_a_next_step(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_missing_store_is_wrong_usage_with_a_next_step(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for verb in ("report", "check"):
-        assert run([verb, "--store", str(tmp_path / "none.db")]) == 1
+        assert run([verb, "--store", str(tmp_path / "none.db")]) == 64
         assert "there is no store" in capsys.readouterr().err
     assert not (tmp_path / "none.db").exists()
 
 
 def test_an_inventory_that_does_not_exist_is_named(capsys: pytest.CaptureFixture[str]) -> None:
-    assert run(["inventory", "-i", "no/such.yml"]) == 1
+    assert run(["inventory", "-i", "no/such.yml"]) == 64
     assert "no/such.yml" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["audit", "-i", "no/such.yml"],
+        ["audit", "--lab", "no-such-fleet"],
+        ["lab", "--fleet", "no-such-fleet"],
+        ["audit", "--config", "no/such.toml"],
+        ["check", "--waivers", "no/such.yml"],
+        ["precheck", "--host", "a", "--change", "no/such.yml"],
+    ],
+)
+def test_a_name_of_what_is_not_there_is_wrong_usage(
+    arguments: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("AUDITOR_STORE", str(tmp_path / "s.db"))
+    assert run(arguments) == 64
+    assert "no" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("message", "step", "said"),
+    [
+        ("there is no rule 'nosuch'", "`auditor matrix list` shows all", "there is no rule 'nosuch'. `auditor matrix list` shows all"),
+        ("it has 6 problem(s)", "see docs/lab.md", "it has 6 problem(s). See docs/lab.md"),
+        ("is that so?", "docs/lab.md tells", "is that so? docs/lab.md tells"),
+        ("it ended.", "try again", "it ended. Try again"),
+        ("it ended", "", "it ended."),
+    ],
+)
+def test_a_message_ends_before_the_next_step_begins(message: str, step: str, said: str, capsys: pytest.CaptureFixture[str]) -> None:
+    say_error(message, step)
+    assert capsys.readouterr().err == f"auditor: error: {said}\n"
 
 
 # --- unexpected errors

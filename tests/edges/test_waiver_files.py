@@ -153,5 +153,5 @@ def test_a_wrong_entry_does_not_take_the_others_with_it(world: list[str], tmp_pa
 def test_a_file_that_is_not_there_stops_the_run(world: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(InputFileError):
         load_waivers([tmp_path / "none.yml"])
-    assert run(["check", *world, "--waivers", str(tmp_path / "none.yml")]) == 1
+    assert run(["check", *world, "--waivers", str(tmp_path / "none.yml")]) == 64
     assert "no such file" in capsys.readouterr().err
