@@ -58,7 +58,7 @@ def unseen(host: HostCoverage) -> list[SectionCoverage]:
 
 
 def why_in_part(host: HostCoverage) -> str:
-    """Why the host was seen as it was (the way taken, an answer that broke off), without the list of sections: their own reasons say more."""
+    """Why the host was seen as it was (the way taken, an answer that broke off), without the list of sections that follows anyway."""
     return host.reason.partition("not seen as a whole: ")[0].rstrip("; ")
 
 
