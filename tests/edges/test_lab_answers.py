@@ -16,7 +16,7 @@ from auditor.lab.serve import make_machines
 from auditor.lab.sheet import Ask
 from auditor.model.host import Sections
 from auditor.probes import framing
-from auditor.probes.bundle import ProbeRequest, build_bundle, default_sections
+from auditor.probes.bundle import EXTRA_SECTIONS, ProbeRequest, build_bundle, default_sections
 from auditor.probes.decode import decode_answer
 from auditor.probes.framing import Answer, SectionAnswer
 
@@ -61,7 +61,7 @@ def _patched(folder: Path, patch: str) -> dict[str, Machine]:
 
 
 def test_the_lab_answers_every_section_that_the_probe_asks_for() -> None:
-    assert set(ANSWERERS) == set(default_sections())
+    assert set(ANSWERERS) == {*default_sections(), *EXTRA_SECTIONS}
 
 
 @pytest.mark.parametrize("name", HOSTS)

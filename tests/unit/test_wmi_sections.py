@@ -17,7 +17,7 @@ from auditor.lab.facts import HostFacts, MemoryFacts, NetworkFacts, SystemFacts,
 from auditor.lab.fleet import LabHost
 from auditor.lab.paths import driver_path as lab_path
 from auditor.model.errors import CollectError
-from auditor.probes.bundle import SCRIPTED_SECTIONS, ProbeRequest
+from auditor.probes.bundle import EXTRA_SECTIONS, SCRIPTED_SECTIONS, ProbeRequest
 from auditor.probes.decode import decode_answer
 from auditor.probes.framing import Answer, Hello
 from auditor.probes.tasks.at import read_at
@@ -34,7 +34,7 @@ SYSTEM: dict[str, Any] = {"Caption": "Windows", "LocalDateTime": "2026-11-26T12:
 
 
 def test_every_section_of_the_probe_can_be_asked() -> None:
-    assert set(SECTIONS) == set(SCRIPTED_SECTIONS)
+    assert set(SECTIONS) == {*SCRIPTED_SECTIONS, *EXTRA_SECTIONS}
     assert asked_sections(ProbeRequest(sections=("events", "system"))) == ("system", "events")
 
 
