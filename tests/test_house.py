@@ -69,7 +69,9 @@ def test_only_the_cli_prints_and_exits(path: Path) -> None:
     text = path.read_text(encoding="utf-8")
     calls = [n for n in ast.walk(ast.parse(text)) if isinstance(n, ast.Call)]
     names = {n.func.id for n in calls if isinstance(n.func, ast.Name)}
-    members = {f"{n.func.value.id}.{n.func.attr}" for n in calls if isinstance(n.func, ast.Attribute) and isinstance(n.func.value, ast.Name)}
+    members = {
+        f"{n.func.value.id}.{n.func.attr}" for n in calls if isinstance(n.func, ast.Attribute) and isinstance(n.func.value, ast.Name)
+    }
     assert not names & {"print", "exit", "eval", "exec"}
     assert not members & {"sys.exit", "os._exit"}
 
@@ -117,7 +119,9 @@ def test_every_module_imports_alone() -> None:
 
 
 def test_the_floors_hold() -> None:
-    done = subprocess.run([str(Path(sys.executable).parent / "lint-imports"), "--no-cache"], capture_output=True, text=True, check=False, cwd=ROOT)
+    done = subprocess.run(
+        [str(Path(sys.executable).parent / "lint-imports"), "--no-cache"], capture_output=True, text=True, check=False, cwd=ROOT
+    )
     assert done.returncode == 0, done.stdout + done.stderr
 
 
