@@ -13,8 +13,8 @@ from collections.abc import Callable, Iterable
 
 import msgspec
 
-from auditor.analysis.batchexpand import expand
 from auditor.analysis.copyjob import INTERPRETERS, CopyJob, job_of, new_walker, stopped
+from auditor.analysis.copyless import run_action, shared, without_copies
 from auditor.analysis.copylines import parse_command
 from auditor.analysis.programs import read_sql
 from auditor.analysis.shellstate import State
@@ -53,6 +53,8 @@ class _HostReader:
         self.env = _environment(snapshot)
         self.volumes = _volumes(snapshot)
         self.tasks = scheduled_tasks(snapshot)
+        self.shared = shared(self.env)
+        self.script_names = frozenset(key.rpartition("\\")[2] for key in self.keys)
 
     def read(self) -> list[CopyJob]:
         """Tasks first, then jobs of other schedulers, then scripts that no command was seen to call."""
@@ -80,14 +82,22 @@ class _HostReader:
         return state
 
     def _task(self, task: ScheduledTask) -> list[CopyJob]:
-        hours = start_hours(task, self.snapshot.clock.utc_offset_minutes)
         jobs: list[CopyJob] = []
         for action in task.actions or ():
             line = action_line(action)
-            if line is not None:
+            if line is not None and not self._copies_nothing(line, action.working_directory):
+                hours = start_hours(task, self.snapshot.clock.utc_offset_minutes)
                 frame = Frame("tasks", task.path or task.name or "", "actions", line[:1000])
                 jobs.extend(self._walk([frame], functools.partial(self._action, action, line), hours, task.enabled))
         return jobs
+
+    def _copies_nothing(self, line: str, folder: str | None) -> bool:
+        """Whether a line is known to copy nothing here; its steps are counted then."""
+        known = without_copies(line, folder, self.shared) if not self.links else None
+        if known is None or known.steps >= self.walker.steps // SHARES or not known.sought.isdisjoint(self.script_names):
+            return False
+        self.walker.steps -= known.steps
+        return True
 
     def _walk(self, frames: list[Frame], run: Callable[[], None], hours: tuple[int, ...] | None, enabled: bool | None) -> list[CopyJob]:
         """Run something that the frames lead to, with its own share of the host's steps, and give the copies that it makes."""
@@ -105,11 +115,7 @@ class _HostReader:
         return [job_of(found, self.snapshot.host, hours, enabled) for found in self.walker.found[start:]]
 
     def _action(self, action: TaskAction, line: str) -> None:
-        state = self._state()
-        if action.working_directory:
-            state.cwd = expand(cleaned(action.working_directory).strip('"'), state)[0]
-        for text in expand(cleaned(line), state):
-            self.walker.run_command(text, state, called=True)
+        run_action(self.walker, line, action.working_directory, self._state())
 
     def _schedulers(self) -> Iterable[CopyJob]:
         for record in self.snapshot.sections.jobs.records:

@@ -281,9 +281,13 @@ def _gaps_only(section: Section[Any, Any]) -> bool:
 
 def driver_names(record: DriverRecord) -> tuple[str, ...]:
     """Case-folded names of a driver: service name, then file name, both without .sys."""
-    path = (record.path or record.image_path or "").replace("/", "\\")
-    names = (record.name.casefold().removesuffix(".sys"), path.rsplit("\\", 1)[-1].casefold().removesuffix(".sys"))
-    return tuple(dict.fromkeys(name for name in names if name))
+    return _driver_names(record.name, record.path or record.image_path or "")
+
+
+@functools.lru_cache(maxsize=16384)
+def _driver_names(name: str, path: str) -> tuple[str, ...]:
+    file = path.replace("/", "\\").rsplit("\\", 1)[-1]
+    return tuple(dict.fromkeys(text for text in (name.casefold().removesuffix(".sys"), file.casefold().removesuffix(".sys")) if text))
 
 
 def security_key(record: Any) -> str:
@@ -302,10 +306,10 @@ def command_line(action: TaskAction) -> str:
 
 
 def _index(pairs: Iterable[tuple[str, Any]]) -> dict[str, tuple[Any, ...]]:
-    found: dict[str, list[Any]] = {}
+    found: dict[str, tuple[Any, ...]] = {}
     for name, record in pairs:
-        found.setdefault(name, []).append(record)
-    return {name: tuple(records) for name, records in found.items()}
+        found[name] = (*found[name], record) if name in found else (record,)
+    return found
 
 
 def _text(value: object) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterable, Iterator
 from functools import cached_property
 
@@ -12,6 +13,7 @@ _HIVES = ("hklm\\", "hkey_local_machine\\", "hklm:\\")
 _WOW = "wow6432node"
 
 
+@functools.lru_cache(maxsize=4096)
 def normal_key(path: str) -> str:
     """A registry key below HKLM, case-folded, without hive and without the name of the 32-bit view."""
     text = path.strip().strip("\\").casefold()
@@ -84,6 +86,8 @@ class SecurityIndex:
     def below(self, key: str) -> list[SecurityRecord]:
         """Records of a key or of anything below it; the key as such is there where there is one."""
         wanted = normal_key(key)
+        if not is_glob(wanted) and wanted not in self.keys_and_parents:
+            return []
         depth = wanted.count("\\") + 1
         found: list[SecurityRecord] = []
         for name, records in self._keys.items():

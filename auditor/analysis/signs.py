@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from auditor.analysis.facts import HostFacts, security_key
@@ -16,6 +16,8 @@ Place = tuple[int, int]
 """Number of the signature, number of its group of signs."""
 Hits = dict[int, dict[int, dict[tuple[Evidence, bool], None]]]
 """Signature number to group number to evidence, each with whether it speaks for an installed product (False: for leftovers only)."""
+_REMEMBERED = 100_000
+"""Names that are remembered to be no sign of anything: most hosts share most of their names."""
 MOST_SIGNS = 50
 """Evidence that is kept of one group: a host with more says nothing new by it."""
 
@@ -26,9 +28,11 @@ class NameIndex:
     def __init__(self) -> None:
         self._exact: dict[str, list[Place]] = {}
         self._buckets: dict[str, list[tuple[Callable[[str], bool], Place]]] = {}
+        self._silent: set[str] = set()
 
     def add(self, pattern: str, place: Place) -> None:
         """Remember that a name which fits `pattern` is a sign for `place`."""
+        self._silent.clear()
         folded = pattern.casefold()
         if not is_glob(folded):
             self._exact.setdefault(folded, []).append(place)
@@ -37,8 +41,18 @@ class NameIndex:
         head = literal[:_HEAD] if len(literal) >= _HEAD else ""
         self._buckets.setdefault(head, []).append((compile_pattern(folded), place))
 
-    def places(self, name: str) -> Iterator[Place]:
-        """What a case-folded name is a sign for."""
+    def telling(self, names: Iterable[str]) -> list[tuple[str, tuple[Place, ...]]]:
+        """Those of some case-folded names that are signs, in their order, each with what it is a sign for."""
+        silent = self._silent
+        found: list[tuple[str, tuple[Place, ...]]] = []
+        for name in [name for name in names if name not in silent]:
+            if places := tuple(self._places(name)):
+                found.append((name, places))
+            elif len(silent) < _REMEMBERED:
+                silent.add(name)
+        return found
+
+    def _places(self, name: str) -> Iterator[Place]:
         yield from self._exact.get(name, ())
         for head in (name[:_HEAD], "") if len(name) >= _HEAD else ("",):
             for fits, place in self._buckets.get(head, ()):
@@ -75,10 +89,9 @@ class SignIndex:
         return found
 
     def _named(self, facts: HostFacts, section: str, records: Mapping[str, Any], key: Callable[[Any], str], found: Hits) -> None:
-        index = self._names[section]
-        for name, group in records.items():
-            for place in index.places(name):
-                for record in group:
+        for name, places in self._names[section].telling(records):
+            for place in places:
+                for record in records[name]:
                     alive = getattr(record, "file_exists", None) is not False
                     evidence = facts.evidence(section, key(record), "name", record.name)
                     _note(found, place, evidence, alive)

@@ -76,6 +76,8 @@ class Walker:
         self.frames: list[Frame] = []
         self.found: list[Found] = []
         self.unread: list[tuple[str, str]] = []
+        self.sought: set[str] = set()
+        """Names of files, lower-case, that were looked for among the scripts."""
         self._seen: set[Found] = set()
         self._counts: dict[str, int] = {}
         self._depth = 0
@@ -211,6 +213,7 @@ class Walker:
         key = self.normal(path, state)
         name = key.rpartition("\\")[2]
         names = [name] if re.search(r"\.\w{1,4}$", name) else [name + e for e in (".bat", ".cmd", ".exe", ".ps1", ".vbs")]
+        self.sought.update(names)
         folder = key[: len(key) - len(name)]
         beside = (state.script or "").casefold().rpartition("\\")[0] + "\\"
         for candidate in (*(folder + n for n in names), *(beside + n for n in names)):
