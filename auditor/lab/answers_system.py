@@ -20,6 +20,7 @@ _DISABLED = 4
 _ADMINISTRATIVE = 0x80000000
 _PRODUCT_TYPES = {"WinNT": "workstation", "LanmanNT": "domain_controller", "ServerNT": "server"}
 _ARCHITECTURES = {"x86": "x86", "AMD64": "x64", "ARM64": "arm64", "IA64": "ia64"}
+_FIXED = 3
 _DRIVE_TYPES = {2: "removable", 3: "fixed", 4: "network", 5: "optical", 6: "ram"}
 _SHARE_TYPES = {0: "disk", 1: "printer", 2: "device", 3: "ipc"}
 _ROLE_SERVICES = (
@@ -233,7 +234,7 @@ def memory(machine: Machine, ask: Ask, sheet: Sheet) -> None:  # noqa: ARG001
     free = ask_wmi(machine, sheet, "Win32_OperatingSystem")[0]["FreePhysicalMemory"]
     sheet.row(kind="physical", name="physical", size_bytes=size, free_bytes=free * 1024)
     _page_files(machine, sheet)
-    for disk in ask_wmi(machine, sheet, "Win32_LogicalDisk"):
+    for disk in _disks(machine, sheet):
         sheet.row(
             kind="volume",
             name=disk["DeviceID"],
@@ -244,6 +245,16 @@ def memory(machine: Machine, ask: Ask, sheet: Sheet) -> None:  # noqa: ARG001
             label=or_null(disk["VolumeName"]),
             dirty=disk["VolumeDirty"],
         )
+
+
+def _disks(machine: Machine, sheet: Sheet) -> list[Instance]:
+    """Fixed disks, then the others, of which nothing is asked but letter and kind."""
+    found = ask_wmi(machine, sheet, "Win32_LogicalDisk")
+    fixed = [disk for disk in found if disk["DriveType"] == _FIXED]
+    bare: list[Instance] = [
+        {name: value if name in ("DeviceID", "DriveType") else None for name, value in disk.items()} for disk in found if disk not in fixed
+    ]
+    return fixed + bare
 
 
 def _page_files(machine: Machine, sheet: Sheet) -> None:

@@ -59,7 +59,10 @@ function Add-PageFiles {
 
 function Add-Volumes {
     $types = @{ 0 = 'unknown'; 1 = 'unknown'; 2 = 'removable'; 3 = 'fixed'; 4 = 'network'; 5 = 'optical'; 6 = 'ram' }
-    foreach ($disk in (Get-Instances 'Win32_LogicalDisk' '')) {
+    # Size, label and the like are asked of fixed disks alone: for others they wake a drive or wait for a network.
+    $disks = Get-Instances 'Win32_LogicalDisk' 'DriveType = 3' '' 'DeviceID, Size, FreeSpace, FileSystem, DriveType, VolumeName, VolumeDirty'
+    $disks += Get-Instances 'Win32_LogicalDisk' 'DriveType <> 3' '' 'DeviceID, DriveType'
+    foreach ($disk in $disks) {
         $row = @{
             kind = 'volume'; name = (Get-PropertyText $disk 'DeviceID'); size_bytes = (Get-PropertyNumber $disk 'Size'); free_bytes = (Get-PropertyNumber $disk 'FreeSpace')
             file_system = (Get-PropertyText $disk 'FileSystem'); label = (Get-PropertyText $disk 'VolumeName'); dirty = (Get-Property $disk 'VolumeDirty'); drive_type = $null

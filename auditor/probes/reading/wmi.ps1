@@ -1,8 +1,9 @@
 # Questions to WMI. Get-WmiObject up to PowerShell 5.1, Get-CimInstance where it is gone. Queries only; no method is called.
 
-# Instances of a class, in root\cimv2 unless another namespace is named. Raises the host's error. Once a question to root\cimv2 was given
+# Instances of a class, with all or the named properties, in root\cimv2 unless another namespace is named. Raises the host's error. Once a question to root\cimv2 was given
 # up, no further one is asked; a provider of another namespace that hangs keeps only its own namespace from being asked again.
-function Get-Instances([string]$class, [string]$filter, [string]$namespace) {
+function Get-Instances([string]$class, [string]$filter, [string]$namespace, [string]$properties) {
+    if (-not $properties) { $properties = '*' }
     if (-not $namespace) { $namespace = 'root\cimv2' }
     $asked = 'WMI'
     if ($namespace -ne 'root\cimv2') { $asked = 'WMI of ' + $namespace }
@@ -10,7 +11,7 @@ function Get-Instances([string]$class, [string]$filter, [string]$namespace) {
         if ($Shared[$hung + ' hangs']) { throw ('not asked again: WMI did not answer an earlier section (' + $Shared[$hung + ' hangs'] + ')') }
     }
     $Shared['waiting'] = $asked
-    $query = 'SELECT * FROM ' + $class
+    $query = 'SELECT ' + $properties + ' FROM ' + $class
     if ($filter) { $query += ' WHERE ' + $filter }
     if (Get-Command Get-WmiObject -ErrorAction SilentlyContinue) {
         $found = @(Get-WmiObject -Query $query -Namespace $namespace -ErrorAction Stop)

@@ -16,7 +16,9 @@ _ADMINISTRATIVE = 0x80000000
 _MEGABYTE = 1 << 20
 _INSTALLED = 1
 _COMPONENTS = r"SOFTWARE\Microsoft\Windows\CurrentVersion\Setup\OC Manager\Subcomponents"
-_DISKS = "SELECT DeviceID, Size, FreeSpace, FileSystem, DriveType, VolumeName, VolumeDirty FROM Win32_LogicalDisk"
+_DISKS = "SELECT DeviceID, Size, FreeSpace, FileSystem, DriveType, VolumeName, VolumeDirty FROM Win32_LogicalDisk WHERE DriveType=3"
+_OTHER_DISKS = "SELECT DeviceID, DriveType FROM Win32_LogicalDisk WHERE DriveType<>3"
+"""Size, label and the like are asked of fixed disks alone: for others they wake a drive or wait for a network."""
 
 
 def memory(survey: Survey, sheet: Sheet) -> Steps[None]:
@@ -25,7 +27,7 @@ def memory(survey: Survey, sheet: Sheet) -> Steps[None]:
     size, free = number_of(computer, "TotalPhysicalMemory"), number_of(system, "FreePhysicalMemory")
     sheet.row(kind="physical", name="physical", size_bytes=size, free_bytes=free * 1024 if free is not None else None)
     yield from _page_files(survey, sheet)
-    for disk in (yield from ask(_DISKS)):
+    for disk in [*(yield from ask(_DISKS)), *(yield from ask(_OTHER_DISKS))]:
         sheet.row(
             kind="volume",
             name=text_of(disk, "DeviceID"),
