@@ -19,17 +19,15 @@ from auditor.analysis.selectors_exclusions import compile_exclusions
 from auditor.analysis.selectors_host import (
     compile_defender,
     compile_driver,
-    compile_feature,
     compile_file,
-    compile_os,
     compile_program,
     compile_service,
     compile_setting,
-    compile_update,
 )
 from auditor.analysis.selectors_jobs import compile_collision
 from auditor.analysis.selectors_listed import compile_listed
 from auditor.analysis.selectors_product import compile_compare, compile_product
+from auditor.analysis.selectors_system import compile_feature, compile_os, compile_update
 from auditor.analysis.selectors_task import compile_task
 from auditor.analysis.selectors_tie import compile_edge, compile_ties
 from auditor.model.selector import Condition, CountSelector

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal, InvalidOperation
 from functools import cached_property
 from operator import attrgetter
@@ -72,7 +72,9 @@ class HostFacts:
         self._unseen: dict[str, str | None] = {}
         self._gaps: dict[str, Mapping[tuple[str, str], str]] = {}
         self._told: dict[tuple[str, frozenset[str]], tuple[Product, tuple[Evidence, ...]]] = {}
-        self._different: dict[str, tuple[DriverRecord, ...]] = {}
+        self._drivers_by: dict[str, dict[object, list[DriverRecord]]] = {}
+        self.of_system: dict[tuple[str, object], tuple[Evidence, ...]] = {}
+        """What was told of the system already, by field and value."""
         self._notes = notes or {}
         """Section and case-folded record to why what is not known of it is not, for records that no host told of."""
         self.products: tuple[Product, ...] = ()
@@ -170,12 +172,18 @@ class HostFacts:
         """Drivers by case-folded service name and by file name without .sys."""
         return _index((name, record) for record in self.sections.drivers.records for name in driver_names(record))
 
-    def drivers_that_differ(self, field: str) -> tuple[DriverRecord, ...]:
-        """One driver for each value that a field has among all: what fits none of them fits no driver."""
-        if field not in self._different:
+    def drivers_by(self, field: str) -> Mapping[Any, Sequence[DriverRecord]]:
+        """Drivers by the value of a field that has few."""
+        found = self._drivers_by.get(field)
+        if found is None:
+            found = self._drivers_by[field] = {}
             records = self.sections.drivers.records
-            self._different[field] = tuple(dict(zip(map(attrgetter(field), records), records, strict=True)).values())
-        return self._different[field]
+            for value, record in zip(map(attrgetter(field), records), records, strict=True):
+                try:
+                    found[value].append(record)
+                except KeyError:
+                    found[value] = [record]
+        return found
 
     @cached_property
     def services(self) -> Mapping[str, tuple[ServiceRecord, ...]]:

@@ -13,10 +13,11 @@ from typing import NamedTuple
 from auditor.analysis.binding import Binding, Setting, Test
 from auditor.analysis.condition import compile_condition, selectors_of
 from auditor.analysis.facts import HostFacts
+from auditor.analysis.gates import Gates, Knowledge, gates_of
 from auditor.analysis.outcome import FALSE, TRUE, Outcome, conjoin
 from auditor.analysis.pairs import Parts, take_apart
 from auditor.analysis.selectors_listed import lists_of
-from auditor.analysis.triggers import Gates, Knowledge, Triggers, gates_of
+from auditor.analysis.triggers import Triggers
 from auditor.model.finding import Verdict
 from auditor.model.rule import Matrix, Rule
 from auditor.model.selector import Condition, TiesSelector

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from auditor.analysis.binding import Binding, Setting, Test
@@ -17,16 +18,21 @@ from auditor.model.selector import CountSelector, DriverSelector, FilterSelector
 from auditor.model.table import AltitudesTable
 
 
+def _as_it_is(evidence: Any) -> Any:
+    return evidence
+
+
 class _Tally:
     """What is counted: names that fit for sure and names that may fit, with the evidence and what is missing."""
 
     def __init__(self) -> None:
         self.sure: dict[str, list[Any]] = {}
+        """What fits, by name: evidence, or records where `outcome` is told how to tell of them."""
         self.open: set[str] = set()
         self.missing: list[str] = []
         self.listed = True
 
-    def outcome(self, at_least: int | None, at_most: int | None) -> Outcome:
+    def outcome(self, at_least: int | None, at_most: int | None, told: Callable[[Any], Any] = _as_it_is) -> Outcome:
         """Whether the count lies inside the bounds whatever becomes of the names in doubt."""
         low = len(self.sure)
         high = len(self.open | set(self.sure)) if self.listed else None
@@ -39,7 +45,7 @@ class _Tally:
             return FALSE
         if None in checks:
             return Outcome(None, missing=tuple(dict.fromkeys(self.missing)))
-        return Outcome(True, tuple(e for name in sorted(self.sure) for e in self.sure[name]))
+        return Outcome(True, tuple(told(e) for name in sorted(self.sure) for e in self.sure[name]))
 
 
 def compile_count(selector: CountSelector, setting: Setting) -> Test:
@@ -166,10 +172,10 @@ def _count_filters(selector: CountSelector, chosen: FilterSelector, setting: Set
                 tally.open.add(record.name.casefold())
                 tally.missing += missing or (facts.why("drivers", record.name, "company"),)
             else:
-                tally.sure.setdefault(label, []).append(_filter_told(facts, record))
+                tally.sure.setdefault(label, []).append(record)
         found = [_listed(facts, "filters", tally, meant) for tally in tallies.values() or [_Tally()]]
-        outcomes = [tally.outcome(selector.at_least, selector.at_most) for tally in found]
-        return disjoin(outcomes)
+        told = partial(_filter_told, facts)
+        return disjoin([tally.outcome(selector.at_least, selector.at_most, told) for tally in found])
 
     return test
 

@@ -1,4 +1,4 @@
-"""Selectors over the records of one host: drivers, filters, services, programs, settings, updates, events, the system."""
+"""Selectors over the records of one host: drivers, services, programs, settings, files, Defender."""
 
 from __future__ import annotations
 
@@ -7,24 +7,20 @@ from typing import Any
 
 from auditor.analysis.binding import Binding, Setting, Test
 from auditor.analysis.facts import HostFacts, driver_names, security_key
-from auditor.analysis.matching import ITSELF, FieldTest, choose, moment, named, seconds, text_is, undecided, value_in, value_is, version_in
-from auditor.analysis.outcome import FALSE, TRUE, Outcome, conjoin, negate, unknown
+from auditor.analysis.matching import ITSELF, FieldTest, choose, moment, named, seconds, text_is, value_in, value_is, version_in
+from auditor.analysis.outcome import Outcome, negate, unknown
 from auditor.analysis.registry import file_test, may_hold
 from auditor.model.host import DriverRecord
 from auditor.model.pattern import compile_pattern
 from auditor.model.selector import (
     DefenderSelector,
     DriverSelector,
-    FeatureSelector,
     FileSelector,
-    OsSelector,
     ProgramSelector,
     ServiceSelector,
     SettingSelector,
-    UpdateSelector,
 )
 from auditor.model.table import DriversTable, Table
-from auditor.model.version import VersionRange
 
 
 def compile_driver(selector: DriverSelector, setting: Setting) -> Test:
@@ -44,22 +40,27 @@ def compile_driver(selector: DriverSelector, setting: Setting) -> Test:
     return test
 
 
-_SCREENED = ("file_exists", "signature", "group")
-"""Fields that have few different values on a host."""
+_SCREENED = ("signature", "file_exists", "group")
+"""Fields that have few different values on a host; the one that says most first."""
 
 
 def _screen(selector: DriverSelector, setting: Setting) -> Callable[[HostFacts], Iterable[DriverRecord]]:
-    """Drivers that can fit a selector without a name: none where no value of a field fits, those of a table's names where it has one."""
-    tests = driver_tests(DriverSelector(**{f: getattr(selector, f) for f in _SCREENED}), setting)
+    """Drivers that can fit a selector without a name: those whose value of a field may fit, those of a table's names where it has one."""
+    tests = [t for f in _SCREENED for t in driver_tests(DriverSelector(**{f: getattr(selector, f)}), setting)]
     table = setting.lists.get(selector.resembles) if selector.resembles else None
     names = frozenset(name for name, _ in table.names) if isinstance(table, DriversTable) else None
 
     def chosen(facts: HostFacts) -> Iterable[DriverRecord]:
-        if not all(any(test(record) is not False for record in facts.drivers_that_differ(field)) for field, test in tests):
-            return ()
-        if names is None:
-            return facts.sections.drivers.records
-        return {id(record): record for name in names & facts.drivers.keys() for record in facts.drivers[name]}.values()
+        if names is not None:
+            return {id(record): record for name in names & facts.drivers.keys() for record in facts.drivers[name]}.values()
+        left: Iterable[DriverRecord] | None = None
+        for field, test in tests:
+            fitting = [records for records in facts.drivers_by(field).values() if test(records[0]) is not False]
+            if not fitting:
+                return ()
+            if left is None and len(fitting) == 1:
+                left = fitting[0]
+        return facts.sections.drivers.records if left is None else left
 
     return chosen
 
@@ -166,125 +167,6 @@ def compile_program(selector: ProgramSelector, setting: Setting) -> Test:
     return test
 
 
-def compile_os(selector: OsSelector, setting: Setting) -> Test:
-    """The operating system; each part that the selector names must hold."""
-    role = setting.role(selector.host)
-    parts = _os_parts(selector)
-
-    def test(binding: Binding) -> Outcome:
-        facts = binding.hosts[role]
-        if facts.system is None and (unseen := facts.unseen("system")):
-            return unknown(unseen)
-        return conjoin(part(facts) for part in parts)
-
-    return test
-
-
-def _os_parts(selector: OsSelector) -> list[Callable[[HostFacts], Outcome]]:
-    parts: list[Callable[[HostFacts], Outcome]] = []
-    if selector.generation:
-        allowed = frozenset(selector.generation)
-        parts.append(lambda facts: _system_value(facts, "version", facts.generation, facts.generation in allowed))
-    if selector.build is not None:
-        parts.append(_build(VersionRange(selector.build)))
-    if selector.service_pack is not None:
-        pack = version_in("service_pack_text", selector.service_pack)[1]
-        parts.append(lambda facts: _service_pack(facts, pack))
-    parts += [_one_of(field, frozenset(wanted)) for field in ("product_type", "architecture") if (wanted := getattr(selector, field))]
-    if selector.role is not None:
-        parts.append(_host_role(selector.role))
-    if selector.manufacturer is not None:
-        parts.append(_maker(selector.manufacturer))
-    return parts
-
-
-def _maker(pattern: str) -> Callable[[HostFacts], Outcome]:
-    fits = compile_pattern(pattern)
-
-    def part(facts: HostFacts) -> Outcome:
-        value = facts.system.manufacturer if facts.system else None
-        return _system_value(facts, "manufacturer", value, value is not None and fits(value.casefold()))
-
-    return part
-
-
-def _system_value(facts: HostFacts, field: str, value: object, holds: bool) -> Outcome:
-    if value is None:
-        return unknown(facts.unseen("system") or facts.why("system", "system", field))
-    return Outcome(True, (facts.evidence("system", "system", field, value),)) if holds else FALSE
-
-
-def _one_of(field: str, allowed: frozenset[str]) -> Callable[[HostFacts], Outcome]:
-    def part(facts: HostFacts) -> Outcome:
-        value = getattr(facts.system, field, None)
-        return _system_value(facts, field, value, value in allowed)
-
-    return part
-
-
-class _Pack:
-    """A service pack's number as the text that ranges read."""
-
-    __slots__ = ("service_pack_text",)
-
-    def __init__(self, number: int) -> None:
-        self.service_pack_text = str(number)
-
-
-def _service_pack(facts: HostFacts, fits: Callable[[Any], bool | None]) -> Outcome:
-    number = facts.system.service_pack if facts.system else None
-    return _system_value(facts, "service_pack", number, number is not None and bool(fits(_Pack(number))))
-
-
-def _build(span: VersionRange) -> Callable[[HostFacts], Outcome]:
-    def part(facts: HostFacts) -> Outcome:
-        bounds = facts.build_bounds
-        if bounds is None:
-            return _system_value(facts, "version", None, False)
-        low, high = bounds[0] in span, bounds[1] in span
-        value = None if low != high else str(bounds[0])
-        return _system_value(facts, "revision", value, low)
-
-    return part
-
-
-def _host_role(word: str) -> Callable[[HostFacts], Outcome]:
-    fits = compile_pattern(word)
-
-    def part(facts: HostFacts) -> Outcome:
-        if any(fits(group.casefold()) for group in facts.groups):
-            return TRUE
-        if facts.system and (found := [r for r in facts.system.roles if fits(r.casefold())]):
-            return Outcome(True, (facts.evidence("system", "system", "roles", found),))
-        return undecided(facts, "system", [])
-
-    return part
-
-
-def compile_update(selector: UpdateSelector, setting: Setting) -> Test:
-    """An installed update, one of several."""
-    role, wanted = setting.role(selector.host), frozenset(kb.casefold() for kb in selector.any_of)
-
-    def test(binding: Binding) -> Outcome:
-        facts = binding.hosts[role]
-        found = [record for record in facts.sections.updates.records if record.id.casefold() in wanted]
-        return choose(facts, "updates", found, (), lambda r: str(r.id), lambda record: record.casefold() in wanted)
-
-    return test
-
-
-def compile_feature(selector: FeatureSelector, setting: Setting) -> Test:
-    """An installed role or feature of Windows."""
-    role, fits = setting.role(selector.host), compile_pattern(selector.name)
-
-    def test(binding: Binding) -> Outcome:
-        facts = binding.hosts[role]
-        found = [record for record in facts.sections.roles.records if fits(record.name.casefold())]
-        return choose(facts, "roles", found, (), lambda r: str(r.name), lambda record: fits(record.casefold()))
-
-    return test
-
-
 def compile_setting(selector: SettingSelector, setting: Setting) -> Test:
     """A registry value: there or not, equal to a text, inside bounds of numbers."""
     role = setting.role(selector.host)
@@ -379,18 +261,3 @@ def compile_defender(selector: DefenderSelector, setting: Setting) -> Test:
         return choose(facts, "defender", records, fixed, lambda r: str(r.name))
 
     return test
-
-
-__all__ = [
-    "compile_defender",
-    "compile_driver",
-    "compile_feature",
-    "compile_file",
-    "compile_os",
-    "compile_program",
-    "compile_service",
-    "compile_setting",
-    "compile_update",
-    "driver_names",
-    "driver_tests",
-]

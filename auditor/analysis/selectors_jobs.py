@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 from auditor.analysis.binding import Binding, Setting, Test
@@ -12,6 +12,7 @@ from auditor.analysis.outcome import Outcome
 from auditor.model.finding import Edge, Evidence
 from auditor.model.pattern import compile_pattern
 from auditor.model.selector import CollisionSelector, JobPart
+from auditor.model.task import ScheduledTask
 from auditor.probes.tasks.decode import start_hours
 
 LineTest = Callable[[str], bool]
@@ -27,6 +28,15 @@ class _Job(NamedTuple):
     edge: Edge | None
 
 
+class _Lead(NamedTuple):
+    """Work of which the hours were not looked up yet."""
+
+    key: str
+    task: ScheduledTask | None
+    lines: Sequence[str]
+    edge: Edge | None
+
+
 def compile_collision(selector: CollisionSelector, setting: Setting) -> Test:
     """Whether a job of the one kind and another of the other kind share a start hour."""
     role = setting.role(selector.host)
@@ -34,7 +44,10 @@ def compile_collision(selector: CollisionSelector, setting: Setting) -> Test:
 
     def test(binding: Binding) -> Outcome:
         facts = binding.hosts[role]
-        ones, others = (list(_jobs(binding, facts, part, fits)) for part, fits in parts)
+        leads = [list(_leads(binding, facts, part, fits)) for part, fits in parts]
+        if not all(leads):
+            return undecided(facts, "tasks", list(_unseen(binding, facts, (selector.one, selector.other), leads)))
+        ones, others = ([_job(facts, lead) for lead in found] for found in leads)
         pairs = [(one, other) for one in ones for other in others if one.key != other.key]
         met = [pair for pair in pairs if pair[0].hours and pair[1].hours and pair[0].hours & pair[1].hours]
         if met:
@@ -43,7 +56,7 @@ def compile_collision(selector: CollisionSelector, setting: Setting) -> Test:
             return Outcome(True, tuple(dict.fromkeys(e for job in jobs for e in job.evidence)), edges=edges)
         silent = dict.fromkeys(job.key for pair in pairs for job in pair if job.hours is None)
         doubts = [f"{facts.name}: tasks: {key}: its hours are not known" for key in silent]
-        doubts += _unseen(binding, facts, (selector.one, selector.other), (ones, others))
+        doubts += _unseen(binding, facts, (selector.one, selector.other), leads)
         return undecided(facts, "tasks", doubts)
 
     return test
@@ -65,36 +78,31 @@ def _patterns(commands: tuple[str, ...]) -> LineTest | None:
     return fits if tests else None
 
 
-def _jobs(binding: Binding, facts: HostFacts, part: JobPart, fits: LineTest | None) -> Iterator[_Job]:
+def _leads(binding: Binding, facts: HostFacts, part: JobPart, fits: LineTest | None) -> Iterator[_Lead]:
     if fits is not None:
-        yield from _tasks(facts, fits)
+        for task, lines in facts.task_lines:
+            chosen = [line for line, folded in lines if fits(folded)]
+            if chosen and task.enabled is not False:
+                yield _Lead(task.path or task.name or "", task, chosen, None)
     if part.copies and binding.ties is not None:
         for direction in ("out", "in"):
             for edges in binding.ties.neighbours(facts.name, direction, "copies-to", None).values():
-                yield from (_copy(edge) for edge in edges)
+                yield from (_Lead(edge.evidence[0].record if edge.evidence else edge.detail, None, (), edge) for edge in edges)
 
 
-def _copy(edge: Edge) -> _Job:
-    key = edge.evidence[0].record if edge.evidence else edge.detail
-    return _Job(key, None if edge.hours is None else frozenset(edge.hours), edge.evidence, edge)
+def _job(facts: HostFacts, lead: _Lead) -> _Job:
+    if lead.edge is not None:
+        return _Job(lead.key, None if lead.edge.hours is None else frozenset(lead.edge.hours), lead.edge.evidence, lead.edge)
+    hours = start_hours(lead.task, facts.snapshot.clock.utc_offset_minutes) if lead.task is not None else None
+    told = (facts.evidence("tasks", lead.key, "actions", lead.lines), facts.evidence("tasks", lead.key, "triggers", hours))
+    return _Job(lead.key, None if hours is None else frozenset(hours), told, None)
 
 
-def _tasks(facts: HostFacts, fits: LineTest) -> Iterator[_Job]:
-    for task, lines in facts.task_lines:
-        chosen = [line for line, folded in lines if fits(folded)]
-        if not chosen or task.enabled is False:
-            continue
-        name = task.path or task.name or ""
-        hours = start_hours(task, facts.snapshot.clock.utc_offset_minutes)
-        told = (facts.evidence("tasks", name, "actions", chosen), facts.evidence("tasks", name, "triggers", hours))
-        yield _Job(name, None if hours is None else frozenset(hours), told, None)
-
-
-def _unseen(binding: Binding, facts: HostFacts, parts: tuple[JobPart, JobPart], jobs: tuple[list[_Job], list[_Job]]) -> Iterator[str]:
+def _unseen(binding: Binding, facts: HostFacts, parts: tuple[JobPart, JobPart], found: Sequence[list[_Lead]]) -> Iterator[str]:
     """What else of this host may hold such a job. Copies that were not seen are told only where the other kind was seen."""
     yield from (f"{facts.name}: tasks: {fault.place}: {fault.message}" for fault in facts.unread_tasks)
     ties = binding.ties
-    for part, partners in zip(parts, reversed(jobs), strict=True):
+    for part, partners in zip(parts, reversed(found), strict=True):
         if part.copies and ties is not None and partners:
             yield from ties.side_doubt(facts.name, "source", "copies-to", None)
             yield from ties.open_doubts(facts.name, "source", "copies-to")

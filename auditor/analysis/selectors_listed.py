@@ -12,8 +12,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from auditor.analysis.binding import Binding, Setting, Test
 from auditor.analysis.facts import HostFacts
 from auditor.analysis.outcome import FALSE, TRUE, Outcome, conjoin, disjoin, unknown
-from auditor.analysis.selectors_host import compile_os
 from auditor.analysis.selectors_product import compile_matches, compile_product, day_number
+from auditor.analysis.selectors_system import compile_os
 from auditor.model.finding import Evidence, Product
 from auditor.model.rule import Matrix
 from auditor.model.selector import ListedSelector, OsSelector, ProductSelector

@@ -2,69 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from auditor.analysis.facts import HostFacts, security_key
+from auditor.analysis.nameindex import NameIndex
 from auditor.model.finding import Evidence
-from auditor.model.pattern import compile_pattern, is_glob
 from auditor.model.signature import FileSource, RegistrySource, Signs
 
-_HEAD = 4
-"""Characters of a glob's literal start by which its bucket is found."""
 Place = tuple[int, int]
 """Number of the signature, number of its group of signs."""
 Hits = dict[int, dict[int, dict[tuple[Evidence, bool], None]]]
 """Signature number to group number to evidence, each with whether it speaks for an installed product (False: for leftovers only)."""
-_REMEMBERED = 100_000
-"""Names that are remembered to be no sign of anything: most hosts share most of their names."""
 MOST_SIGNS = 50
 """Evidence that is kept of one group: a host with more says nothing new by it."""
-
-
-class NameIndex:
-    """Patterns of one kind of name: exact ones by look-up, globs by the first characters of their literal start."""
-
-    def __init__(self) -> None:
-        self._exact: dict[str, list[Place]] = {}
-        self._buckets: dict[str, list[tuple[Callable[[str], bool], Place]]] = {}
-        self._silent: set[str] = set()
-
-    def add(self, pattern: str, place: Place) -> None:
-        """Remember that a name which fits `pattern` is a sign for `place`."""
-        self._silent.clear()
-        folded = pattern.casefold()
-        if not is_glob(folded):
-            self._exact.setdefault(folded, []).append(place)
-            return
-        literal = folded[: min(i for i, c in enumerate(folded) if c in "*?")]
-        head = literal[:_HEAD] if len(literal) >= _HEAD else ""
-        self._buckets.setdefault(head, []).append((compile_pattern(folded), place))
-
-    def telling(self, names: Iterable[str]) -> list[tuple[str, tuple[Place, ...]]]:
-        """Those of some case-folded names that are signs, in their order, each with what it is a sign for."""
-        silent = self._silent
-        found: list[tuple[str, tuple[Place, ...]]] = []
-        for name in [name for name in names if name not in silent]:
-            if places := tuple(self._places(name)):
-                found.append((name, places))
-            elif len(silent) < _REMEMBERED:
-                silent.add(name)
-        return found
-
-    def _places(self, name: str) -> Iterator[Place]:
-        yield from self._exact.get(name, ())
-        for head in (name[:_HEAD], "") if len(name) >= _HEAD else ("",):
-            for fits, place in self._buckets.get(head, ()):
-                if fits(name):
-                    yield place
 
 
 class SignIndex:
     """The signs of all signatures by the kind of record they are looked for in."""
 
     def __init__(self, signatures: list[list[Signs]]) -> None:
-        self._names = {"programs": NameIndex(), "services": NameIndex(), "drivers": NameIndex()}
+        self._names: dict[str, NameIndex[Place]] = {section: NameIndex() for section in ("programs", "services", "drivers")}
         self._registry: list[tuple[RegistrySource, Place]] = []
         self._files: list[tuple[FileSource, Place]] = []
         for number, groups in enumerate(signatures):

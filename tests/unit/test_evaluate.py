@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from auditor.analysis.evaluate import Evaluation
+from auditor.analysis.gates import Knowledge, gates_of
 from auditor.analysis.pairs import take_apart
-from auditor.analysis.triggers import Knowledge, gates_of
 from auditor.model.finding import finding_id
 from auditor.model.rule import Rule
 from tests.unit.small_fleet import DENIED, GUARD, KEY, OTHER, condition, evaluated, kept, rule, signature
@@ -258,13 +258,15 @@ BOTH = {"product:acme-guard", "product:other-shield"}
     ("body", "gates"),
     [
         ({"driver": {"name": "RapDrv.sys"}}, [{"driver:rapdrv"}]),
-        ({"driver": {"name": "Rap*"}}, []),
+        ({"driver": {"name": "Rap*"}}, [{"driver:rap*"}]),
+        ({"driver": {"signature": "unsigned"}}, []),
         ({"not": {"driver": {"name": "x"}}}, []),
         ({"product": {"kind": "antivirus"}}, [BOTH]),
         ({"product": {"kind": "antivirus", "remnant": True}}, []),
         ({"product": {"vendor": "acme"}}, [{"product:acme-guard"}]),
         ({"any": [{"driver": {"name": "x"}}, {"service": {"name": "y"}}]}, [{"driver:x", "service:y"}]),
-        ({"any": [{"driver": {"name": "x"}}, {"driver": {"name": "x*"}}]}, []),
+        ({"any": [{"driver": {"name": "x"}}, {"driver": {"name": "x*"}}]}, [{"driver:x", "driver:x*"}]),
+        ({"any": [{"driver": {"name": "x"}}, {"driver": {"signature": "unsigned"}}]}, []),
         (
             {"any": [{"all": [{"os": {"generation": ["2003"]}}, {"driver": {"name": "x"}}]}, {"service": {"name": "y"}}]},
             [{"driver:x", "service:y"}],
