@@ -140,7 +140,7 @@ def test_the_verb_puts_it_into_the_store_and_says_what_was_not_read(
     store = f"{tmp_path}/s.db"
     assert run(["import", str(good), "--store", store, "--format", "json"]) == 0
     document = json.loads(capsys.readouterr().out)
-    assert [(host["host"], host["status"]) for host in document["hosts"]] == [("SRVA", "partial")]
+    assert [(host["host"], host["status"]) for host in document["hosts"]] == [("SRVA", "ok")]
     assert run(["import", str(good), str(bad), "--store", store]) == 3
     assert "bad.txt: neither a recording" in capsys.readouterr().out
     assert run(["import", str(half), "--host", "other", "--store", store]) == 3

@@ -275,7 +275,7 @@ def test_an_empty_store_is_told(world: list[str], tmp_path: Path, capsys: pytest
     _refused(
         ["--store", str(tmp_path / "empty.db"), *matrix, "--host", "A", "--remove", "acme-guard"], capsys, "the store holds no results"
     )
-    _refused(["--store", str(tmp_path / "none.db"), *matrix, "--host", "A", "--remove", "acme-guard"], capsys, "no store at", code=1)
+    _refused(["--store", str(tmp_path / "none.db"), *matrix, "--host", "A", "--remove", "acme-guard"], capsys, "no store at", code=64)
 
 
 def test_what_is_accepted_has_no_part_in_the_answer(world: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

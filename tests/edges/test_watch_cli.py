@@ -132,7 +132,7 @@ def test_settings_that_are_wrong_end_the_watch_before_its_first_round(capsys: py
 
 
 def test_an_inventory_that_can_not_be_read_fails_the_round_and_is_remembered(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
-    assert run(["watch", "--once", "-i", str(tmp_path / "nosuch.yml")]) == 1
+    assert run(["watch", "--once", "-i", str(tmp_path / "nosuch.yml")]) == 64
     assert "nosuch.yml" in capsys.readouterr().err
     with open_store(tmp_path / "store.db", write=False) as store:
         state = read_state(store)
@@ -143,7 +143,7 @@ def test_an_inventory_that_can_not_be_read_fails_the_round_and_is_remembered(cap
 def test_once_with_a_schedule_does_nothing_unless_something_is_due(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     hosts = ["-i", str(tmp_path / "nosuch.yml")]
     just_now = datetime.now(UTC).replace(second=0, microsecond=0)
-    for served, code in ((just_now, 0), (just_now - timedelta(days=400), 1)):
+    for served, code in ((just_now, 0), (just_now - timedelta(days=400), 64)):
         with open_store(tmp_path / "store.db") as store:
             store.save_notes(state_note(WatchState(last_due=served.strftime("%Y-%m-%dT%H:%M:%SZ"))))
         assert run(["watch", "--once", "--cron", "0 0 1 1 *", *hosts]) == code
