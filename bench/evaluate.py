@@ -3,7 +3,8 @@
     python bench/evaluate.py [--hosts 100000] [--block 1000] [--whole 4000]
 
 Hosts are those of the lab again and again as other machines (`lab_fleet`), some 150 KB of JSON each, ties included. A fleet of 100,000 such
-hosts does not fit into memory as objects, so it is taken in blocks: each is made (not measured), decoded, made into a fleet (products, ties),
+hosts does not fit into memory as objects, so it is taken in blocks: each is made (not measured), decoded, made into a
+fleet (products, ties),
 and evaluated cold: nothing was asked of these objects before. That the cost grows linearly is measured on whole fleets of growing size, up
 to `--whole` hosts. CPU seconds, with Python's own settings for its garbage collector. Prints one JSON document; exits with 1 where
 evaluating costs more than decoding, or where a host of the largest whole fleet costs more than 1.5 times one of the smallest.
