@@ -12,7 +12,7 @@ from types import MappingProxyType
 from typing import Any
 
 from auditor.analysis.binding import Binding, Setting, Test
-from auditor.analysis.outcome import FALSE, Outcome, conjoin, disjoin, negate
+from auditor.analysis.outcome import FALSE, Outcome, conjoin, conjoin_tests, disjoin, negate
 from auditor.analysis.selectors_count import compile_count, compile_filter
 from auditor.analysis.selectors_event import compile_event
 from auditor.analysis.selectors_exclusions import compile_exclusions
@@ -84,7 +84,7 @@ def _all(tests: tuple[Test, ...], costs: list[int]) -> Test:
     """All parts: the cheap ones are decided first, so that one of them can spare the dear ones; told in the order written."""
     order = sorted(range(len(tests)), key=costs.__getitem__)
     if order == list(range(len(tests))):
-        return lambda binding: conjoin(part(binding) for part in tests)
+        return lambda binding: conjoin_tests(tests, binding)
 
     def test(binding: Binding) -> Outcome:
         outcomes: dict[int, Outcome] = {}

@@ -63,7 +63,7 @@ class ScannedCandidates:
     def __init__(self, rules: RuleSet) -> None:
         self._rules = rules
         self._may: dict[tuple[str, str], list[str]] | None = None
-        self._known: dict[tuple[str, str], frozenset[str]] = {}
+        self._known: dict[bytes, frozenset[str]] = {}
 
     def note(self, name: str, concern: Concern) -> None:
         """A host that was looked at for another reason; who notes one host notes all."""
@@ -74,14 +74,14 @@ class ScannedCandidates:
 
     def of(self, fleet: Fleet, rule: PairRule, role: str) -> Collection[str]:
         """See Candidates."""
-        key = (rule.rule.id, role)
-        if key not in self._known:
+        plan = rule.roles[role]
+        if plan.asks not in self._known:
             if self._may is None:
                 for name in fleet.collected:
                     self.note(name, self._rules.concerning(fleet.hosts[name]))
-            may = (self._may or {}).get(key, ())
-            self._known[key] = frozenset(name for name in may if can_play(fleet, rule, role, name))
-        return self._known[key]
+            may = (self._may or {}).get(plan.key, ())
+            self._known[plan.asks] = frozenset(name for name in may if can_play(fleet, rule, role, name))
+        return self._known[plan.asks]
 
 
 class ForkedCandidates:
@@ -162,16 +162,15 @@ def _collected(fleet: Fleet, names: Iterable[str]) -> list[str]:
 
 def _decide_hosts(fleet: Fleet, rules: RuleSet, tables: _Tables, names: Sequence[str], note: Callable[[str, Concern], None] | None) -> None:
     """Rules with one role on some hosts. Rules that can't concern a host are counted without being decided."""
-    decided: Counter[str] = Counter()
     for name in names:
         concern = rules.concerning(fleet.hosts[name])
         if note is not None:
             note(name, concern)
         _decide_host(fleet, concern, name, tables)
-        decided.update(compiled.rule.id for compiled in concern.single)
     for compiled in rules.single:
         left = "satisfied" if compiled.rule.applies_to is None else "not_applicable"
-        tables.counts[compiled.rule.id][left] += len(names) - decided[compiled.rule.id]
+        counts = tables.counts[compiled.rule.id]
+        counts[left] += len(names) - counts.total()
 
 
 def _decide_host(fleet: Fleet, concern: Concern, name: str, tables: _Tables) -> None:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import functools
 import re
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal, InvalidOperation
 from functools import cached_property
@@ -19,6 +20,7 @@ from typing import Any, NamedTuple
 
 from auditor.analysis.asked import AskedIndex, asked_index
 from auditor.analysis.generation import build_bounds, generation
+from auditor.analysis.outcome import Outcome
 from auditor.analysis.registry import SecurityIndex, file_test, may_hold
 from auditor.model.finding import Evidence, Product
 from auditor.model.host import DriverRecord, FilterRecord, Gap, Section, ServiceRecord, Snapshot, SystemRecord
@@ -72,8 +74,8 @@ class HostFacts:
         self._unseen: dict[str, str | None] = {}
         self._gaps: dict[str, Mapping[tuple[str, str], str]] = {}
         self._told: dict[tuple[str, frozenset[str]], tuple[Product, tuple[Evidence, ...]]] = {}
-        self._drivers_by: dict[str, dict[object, list[DriverRecord]]] = {}
-        self.of_system: dict[tuple[str, object], tuple[Evidence, ...]] = {}
+        self._drivers_by: dict[str, dict[object, list[int]]] = {}
+        self.of_system: dict[tuple[str, object], Outcome] = {}
         """What was told of the system already, by field and value."""
         self._notes = notes or {}
         """Section and case-folded record to why what is not known of it is not, for records that no host told of."""
@@ -172,17 +174,16 @@ class HostFacts:
         """Drivers by case-folded service name and by file name without .sys."""
         return _index((name, record) for record in self.sections.drivers.records for name in driver_names(record))
 
-    def drivers_by(self, field: str) -> Mapping[Any, Sequence[DriverRecord]]:
-        """Drivers by the value of a field that has few."""
+    def drivers_by(self, field: str) -> Mapping[Any, Sequence[int]]:
+        """Numbers of the drivers, in the order of their section, by the value of a field that has few."""
         found = self._drivers_by.get(field)
         if found is None:
             found = self._drivers_by[field] = {}
-            records = self.sections.drivers.records
-            for value, record in zip(map(attrgetter(field), records), records, strict=True):
+            for number, value in enumerate(map(attrgetter(field), self.sections.drivers.records)):
                 try:
-                    found[value].append(record)
+                    found[value].append(number)
                 except KeyError:
-                    found[value] = [record]
+                    found[value] = [number]
         return found
 
     @cached_property
@@ -205,6 +206,12 @@ class HostFacts:
         """Filters with altitude as a number, and company and state of their drivers."""
         return tuple(self._place(record) for record in self.sections.filters.records)
 
+    @cached_property
+    def filters_that_meet(self) -> tuple[FilterPlace, ...]:
+        """Filters that share their altitude with another one."""
+        counts = Counter(place.altitude for place in self.filter_places)
+        return tuple(p for p in self.filter_places if p.altitude is not None and counts[p.altitude] > 1)
+
     def _place(self, record: FilterRecord) -> FilterPlace:
         drivers = self.drivers.get(record.name.casefold().removesuffix(".sys"), ())
         company = next((driver.company.casefold() for driver in drivers if driver.company), None)
@@ -220,6 +227,11 @@ class HostFacts:
     def task_lines(self) -> tuple[tuple[ScheduledTask, tuple[tuple[str, str], ...]], ...]:
         """Tasks with the command lines of their actions, each as written and case-folded."""
         return tuple((task, _lines(task)) for task in self.tasks)
+
+    @cached_property
+    def folded_lines(self) -> frozenset[str]:
+        """The case-folded command lines of all tasks."""
+        return frozenset(folded for _, lines in self.task_lines for _, folded in lines)
 
     @cached_property
     def unread_tasks(self) -> tuple[Fault, ...]:
@@ -274,6 +286,11 @@ class HostFacts:
     def build_bounds(self) -> tuple[Version, Version] | None:
         """Lowest and highest full build that the system record allows."""
         return build_bounds(self.system) if self.system else None
+
+    @cached_property
+    def strange_products(self) -> tuple[Product, ...]:
+        """Products that none of the signatures is for."""
+        return tuple(product for product in self.products if product.id not in self.signatures)
 
     @cached_property
     def products_by_id(self) -> Mapping[str, tuple[Product, ...]]:

@@ -33,7 +33,7 @@ from auditor.model.selector import (
     UpdateSelector,
 )
 from auditor.model.signature import Signature
-from auditor.model.table import ProductsTable, Table
+from auditor.model.table import DriversTable, ProductsTable, Table
 
 Gate = frozenset[str]
 Gates = tuple[Gate, ...]
@@ -100,7 +100,9 @@ def _product(selector: ProductSelector, known: Knowledge) -> Gate | None:
 
 
 def _driver(selector: DriverSelector, known: Knowledge) -> Gate | None:
-    del known
+    table = known.lists.get(selector.resembles) if selector.resembles else None
+    if isinstance(table, DriversTable):
+        return frozenset(f"driver:{name}" for name, _ in table.names)
     return frozenset({f"driver:{selector.name.casefold().removesuffix('.sys')}"}) if selector.name else None
 
 

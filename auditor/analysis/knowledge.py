@@ -56,7 +56,10 @@ class FleetTies:
     def neighbours(self, name: str, direction: str, kind: str, product: str | None) -> Mapping[str, tuple[Edge, ...]]:
         """Other targets at the end of such edges."""
         if kind not in ("same-group", "updates"):
-            found = {other: _of_product(edges, product) for other, edges in self._graph.edges_at(name, direction, kind).items()}
+            there = self._graph.edges_at(name, direction, kind)
+            if product is None or not there:
+                return there
+            found = {other: _of_product(edges, product) for other, edges in there.items()}
             return {other: edges for other, edges in found.items() if edges}
         others = {e.source.removeprefix("host:") for own in self._memberships(name, product) for e in self._graph.members(own.target)}
         others.discard(name)

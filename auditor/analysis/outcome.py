@@ -7,9 +7,12 @@ Rules of this file:
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from typing import TypeVar
 
 from auditor.model.finding import Edge, Evidence
+
+T = TypeVar("T")
 
 
 class Outcome:
@@ -57,6 +60,25 @@ def conjoin(outcomes: Iterable[Outcome]) -> Outcome:
             return FALSE
         if outcome is not TRUE:
             seen.append(outcome)
+    return _all_of(seen)
+
+
+def conjoin_tests(tests: Iterable[Callable[[T], Outcome]], subject: T) -> Outcome:
+    """All tests hold on something. Stops at the first that does not."""
+    seen: list[Outcome] = []
+    for test in tests:
+        outcome = test(subject)
+        if outcome.value is False:
+            return FALSE
+        if outcome is not TRUE:
+            seen.append(outcome)
+    return _all_of(seen)
+
+
+def _all_of(seen: list[Outcome]) -> Outcome:
+    """Outcomes none of which is false."""
+    if len(seen) == 1:
+        return seen[0]
     if not seen:
         return TRUE
     return _merge(seen, None if any(o.value is None for o in seen) else True)

@@ -10,7 +10,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Set
 from typing import NamedTuple
 
-from auditor.analysis.binding import Binding, Setting, Test
+import msgspec
+
+from auditor.analysis.binding import Binding, Setting
 from auditor.analysis.condition import compile_condition, selectors_of
 from auditor.analysis.facts import HostFacts
 from auditor.analysis.gates import Gates, Knowledge, gates_of
@@ -62,10 +64,13 @@ class CompiledRule:
 class RolePlan:
     """Which hosts can play a role: the role's own conditions as one test, and the gates before it."""
 
-    def __init__(self, rule: Rule, role: str, test: Test, gates: Gates) -> None:
+    def __init__(self, rule: Rule, role: str, condition: Condition, setting: Setting, known: Knowledge) -> None:
         self.key = (rule.id, role)
-        self.test = test
-        self.gates = gates
+        self.test = compile_condition(condition, setting)
+        self.gates = gates_of(condition, role, known)
+        named = msgspec.json.encode(role)
+        self.asks = msgspec.json.encode(condition).replace(b'"host":' + named, b'"host":null')
+        """What is asked of a host; the same for roles of different rules that ask the same."""
 
 
 class PairRule:
@@ -79,7 +84,7 @@ class PairRule:
         self.roles: dict[str, RolePlan] = {}
         for role in rule.roles:
             condition = Condition(all_=tuple(self.parts.own[role]))
-            self.roles[role] = RolePlan(rule, role, compile_condition(condition, compiled.setting), gates_of(condition, role, known))
+            self.roles[role] = RolePlan(rule, role, condition, compiled.setting, known)
 
 
 class Concern(NamedTuple):

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import partial
+from collections.abc import Callable, Iterable
+from functools import lru_cache, partial
 from typing import Any
 
 from auditor.analysis.binding import Binding, Setting, Test
@@ -119,7 +119,8 @@ def compile_filter(selector: FilterSelector, setting: Setting) -> Test:
 
     def test(binding: Binding) -> Outcome:
         facts = binding.hosts[role]
-        verdicts = [(place.record, missing) for place, missing in read(facts) if allocated(place.record)]
+        places = [place for place in facts.filter_places if allocated(place.record)] if allocated else facts.filter_places
+        verdicts = [(place.record, missing) for place, missing in read(facts, places)]
         found = [record for record, missing in verdicts if not missing]
         if found:
             return Outcome(True, tuple(_filter_told(facts, record) for record in found))
@@ -136,33 +137,37 @@ def _meant(selector: FilterSelector) -> Callable[[str], bool] | None:
     return lambda record: fits(record.casefold().removesuffix(".sys"))
 
 
-def _allocation(selector: FilterSelector, setting: Setting) -> Callable[[FilterRecord], bool]:
-    """Whether a filter's altitude is given to nobody, or to another; fractions belong to whom the whole number was given to."""
+def _allocation(selector: FilterSelector, setting: Setting) -> Callable[[FilterRecord], bool] | None:
+    """Whether a filter's altitude is given to nobody, or to another; fractions belong to whom the whole number was given to.
+
+    None where a selector does not ask for that. What was said of a driver at an altitude is remembered: most hosts share their filters.
+    """
     table = setting.lists.get(selector.altitudes) if selector.altitudes else None
     if selector.allocated is None or not isinstance(table, AltitudesTable):
-        return lambda _: True
+        return None
     owners, known = table.owners, frozenset(name for names in table.owners.values() for name in names)
     wanted = selector.allocated
 
-    def fits(record: FilterRecord) -> bool:
-        if not record.altitude or altitude_of(record.altitude) is None:
+    @lru_cache(maxsize=4096)
+    def given(name: str, altitude: str | None) -> bool:
+        if not altitude or altitude_of(altitude) is None:
             return False
-        given = owners.get(record.altitude.strip()) or owners.get(record.altitude.strip().partition(".")[0])
-        if given is None:
+        if owners.get(altitude.strip()) is None and owners.get(altitude.strip().partition(".")[0]) is None:
             return wanted == "to_nobody"
-        return wanted == "to_another" and record.name.casefold().removesuffix(".sys") not in known
+        return wanted == "to_another" and name.casefold().removesuffix(".sys") not in known
 
-    return fits
+    return lambda record: given(record.name, record.altitude)
 
 
 def _count_filters(selector: CountSelector, chosen: FilterSelector, setting: Setting) -> Test:
     role, meant = setting.role(chosen.host), _meant(chosen)
     read, by_altitude = _filters(chosen), selector.same == "altitude"
+    several = by_altitude and (selector.at_least or 0) > 1
 
     def test(binding: Binding) -> Outcome:
         facts = binding.hosts[role]
         tallies: dict[object, _Tally] = {}
-        for place, missing in read(facts):
+        for place, missing in read(facts, facts.filters_that_meet if several else facts.filter_places):
             record = place.record
             if by_altitude and place.altitude is None:
                 continue
@@ -180,8 +185,8 @@ def _count_filters(selector: CountSelector, chosen: FilterSelector, setting: Set
     return test
 
 
-FilterReader = Callable[[HostFacts], list[tuple[FilterPlace, tuple[str, ...]]]]
-"""Filters that fit, or may fit: then with what is missing."""
+FilterReader = Callable[[HostFacts, Iterable[FilterPlace]], list[tuple[FilterPlace, tuple[str, ...]]]]
+"""Filters that fit, of some of a host, or may fit: then with what is missing."""
 
 
 def _filters(selector: FilterSelector) -> FilterReader:
@@ -200,9 +205,9 @@ def _filters(selector: FilterSelector) -> FilterReader:
             return False
         return high is None or (place.altitude is not None and place.altitude <= high)
 
-    def read(facts: HostFacts) -> list[tuple[FilterPlace, tuple[str, ...]]]:
+    def read(facts: HostFacts, places: Iterable[FilterPlace]) -> list[tuple[FilterPlace, tuple[str, ...]]]:
         found = []
-        for place in facts.filter_places:
+        for place in places:
             if not fits(place):
                 continue
             missing: list[str] = []

@@ -8,6 +8,7 @@ Rules of this file:
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 
 from auditor.analysis.binding import Binding, Setting, Test
@@ -97,6 +98,7 @@ def _add(found: _Found, text: str, evidence: Evidence) -> None:
     found.evidence[normal(text)] = evidence
 
 
+@functools.lru_cache(maxsize=8192)
 def normal(text: str) -> str:
     """An exclusion in one form: `kind text`, case-folded, folders of Windows as variables, no backslash or dot that says nothing."""
     kind, _, rest = text.strip().partition(" ")

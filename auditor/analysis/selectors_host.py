@@ -40,27 +40,31 @@ def compile_driver(selector: DriverSelector, setting: Setting) -> Test:
     return test
 
 
-_SCREENED = ("signature", "file_exists", "group")
-"""Fields that have few different values on a host; the one that says most first."""
+_SCREENED = (("signature",), ("company", "except_companies"), ("file_exists",), ("group",))
+"""What a selector says of fields that have few different values on a host; the field's name first."""
 
 
 def _screen(selector: DriverSelector, setting: Setting) -> Callable[[HostFacts], Iterable[DriverRecord]]:
     """Drivers that can fit a selector without a name: those whose value of a field may fit, those of a table's names where it has one."""
-    tests = [t for f in _SCREENED for t in driver_tests(DriverSelector(**{f: getattr(selector, f)}), setting)]
+    asked = ((words[0], DriverSelector(**{word: getattr(selector, word) for word in words})) for words in _SCREENED)
+    tests = [(field, test) for field, part in asked for _, test in driver_tests(part, setting)]
     table = setting.lists.get(selector.resembles) if selector.resembles else None
     names = frozenset(name for name, _ in table.names) if isinstance(table, DriversTable) else None
 
     def chosen(facts: HostFacts) -> Iterable[DriverRecord]:
         if names is not None:
             return {id(record): record for name in names & facts.drivers.keys() for record in facts.drivers[name]}.values()
-        left: Iterable[DriverRecord] | None = None
+        records = facts.sections.drivers.records
+        fewest: list[int] | None = None
         for field, test in tests:
-            fitting = [records for records in facts.drivers_by(field).values() if test(records[0]) is not False]
-            if not fitting:
+            fitting = [
+                number for numbers in facts.drivers_by(field).values() if test(records[numbers[0]]) is not False for number in numbers
+            ]
+            if fewest is None or len(fitting) < len(fewest):
+                fewest = fitting
+            if not fewest:
                 return ()
-            if left is None and len(fitting) == 1:
-                left = fitting[0]
-        return facts.sections.drivers.records if left is None else left
+        return records if fewest is None else [records[number] for number in sorted(fewest)]
 
     return chosen
 

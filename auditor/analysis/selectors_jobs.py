@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from auditor.analysis.binding import Binding, Setting, Test
@@ -15,7 +15,6 @@ from auditor.model.selector import CollisionSelector, JobPart
 from auditor.model.task import ScheduledTask
 from auditor.probes.tasks.decode import start_hours
 
-LineTest = Callable[[str], bool]
 _REMEMBERED_LINES = 20_000
 
 
@@ -40,11 +39,11 @@ class _Lead(NamedTuple):
 def compile_collision(selector: CollisionSelector, setting: Setting) -> Test:
     """Whether a job of the one kind and another of the other kind share a start hour."""
     role = setting.role(selector.host)
-    parts = tuple((part, _patterns(part.commands)) for part in (selector.one, selector.other))
+    parts = tuple((part, _Lines(part.commands)) for part in (selector.one, selector.other))
 
     def test(binding: Binding) -> Outcome:
         facts = binding.hosts[role]
-        leads = [list(_leads(binding, facts, part, fits)) for part, fits in parts]
+        leads = [list(_leads(binding, facts, part, known)) for part, known in parts]
         if not all(leads):
             return undecided(facts, "tasks", list(_unseen(binding, facts, (selector.one, selector.other), leads)))
         ones, others = ([_job(facts, lead) for lead in found] for found in leads)
@@ -62,26 +61,32 @@ def compile_collision(selector: CollisionSelector, setting: Setting) -> Test:
     return test
 
 
-def _patterns(commands: tuple[str, ...]) -> LineTest | None:
-    """A test for case-folded command lines. Hosts share most of theirs, so what it said of a line is remembered."""
-    tests = tuple(compile_pattern(text) for text in commands)
-    known: dict[str, bool] = {}
+class _Lines:
+    """Which case-folded command lines fit one of some globs. Hosts share most of theirs, so what fits and what does not is remembered."""
 
-    def fits(line: str) -> bool:
-        said = known.get(line)
-        if said is None:
-            said = any(test(line) for test in tests)
-            if len(known) < _REMEMBERED_LINES:
-                known[line] = said
-        return said
+    def __init__(self, commands: tuple[str, ...]) -> None:
+        self._tests = tuple(compile_pattern(text) for text in commands)
+        self._fitting: set[str] = set()
+        self._others: set[str] = set()
 
-    return fits if tests else None
+    def among(self, lines: frozenset[str]) -> frozenset[str]:
+        """Those of a host's lines that fit."""
+        if not self._tests:
+            return frozenset()
+        new = lines - self._others - self._fitting
+        if not new:
+            return lines & self._fitting
+        fitting = {line for line in new if any(test(line) for test in self._tests)}
+        if len(self._fitting) + len(self._others) + len(new) <= _REMEMBERED_LINES:
+            self._fitting |= fitting
+            self._others |= new - fitting
+        return (lines & self._fitting) | fitting
 
 
-def _leads(binding: Binding, facts: HostFacts, part: JobPart, fits: LineTest | None) -> Iterator[_Lead]:
-    if fits is not None:
+def _leads(binding: Binding, facts: HostFacts, part: JobPart, known: _Lines) -> Iterator[_Lead]:
+    if fitting := known.among(facts.folded_lines):
         for task, lines in facts.task_lines:
-            chosen = [line for line, folded in lines if fits(folded)]
+            chosen = [line for line, folded in lines if folded in fitting]
             if chosen and task.enabled is not False:
                 yield _Lead(task.path or task.name or "", task, chosen, None)
     if part.copies and binding.ties is not None:

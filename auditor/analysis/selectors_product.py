@@ -81,7 +81,7 @@ def compile_matches(selector: ProductSelector, setting: Setting | None = None) -
         unsure = {id_: facts.unsure[id_] for id_ in facts.unsure.keys() & meant} if facts.unsure else {}
         if selector.remnant:
             unsure |= {id_: reasons for id_, reasons in facts.unsure_remnants.items() if id_ not in unsure and id_ in meant}
-        return Matches(sure, open_, dict(sorted(unsure.items())))
+        return Matches(sure, open_, dict(sorted(unsure.items())) if unsure else unsure)
 
     return match
 
@@ -102,8 +102,9 @@ class _Identity:
             ids = frozenset(id_ for id_, signature in facts.signatures.items() if self._meant(id_, signature))
             self._known = (facts.signatures, ids)
         ids = self._known[1]
-        strange = [p.id for p in facts.products if p.id not in facts.signatures and self._meant(p.id, None)]
-        return ids.union(strange) if strange else ids
+        if not facts.strange_products:
+            return ids
+        return ids.union(p.id for p in facts.strange_products if self._meant(p.id, None))
 
     def _meant(self, id_: str, signature: Signature | None) -> bool:
         if id_ in self._left_out or (self._by_id and not self._by_id(id_.casefold())):

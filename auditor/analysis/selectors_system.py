@@ -8,7 +8,7 @@ from typing import Any
 from auditor.analysis.binding import Binding, Setting, Test
 from auditor.analysis.facts import HostFacts
 from auditor.analysis.matching import choose, undecided, version_in
-from auditor.analysis.outcome import FALSE, TRUE, Outcome, conjoin, unknown
+from auditor.analysis.outcome import FALSE, TRUE, Outcome, conjoin_tests, unknown
 from auditor.model.pattern import compile_pattern
 from auditor.model.selector import FeatureSelector, OsSelector, UpdateSelector
 from auditor.model.version import VersionRange
@@ -23,7 +23,7 @@ def compile_os(selector: OsSelector, setting: Setting) -> Test:
         facts = binding.hosts[role]
         if facts.system is None and (unseen := facts.unseen("system")):
             return unknown(unseen)
-        return conjoin(part(facts) for part in parts)
+        return conjoin_tests(parts, facts)
 
     return test
 
@@ -67,8 +67,8 @@ def _system_holds(facts: HostFacts, field: str, value: object) -> Outcome:
     key = (field, value)
     known = facts.of_system.get(key)
     if known is None:
-        known = facts.of_system[key] = (facts.evidence("system", "system", field, value),)
-    return Outcome(True, known)
+        known = facts.of_system[key] = Outcome(True, (facts.evidence("system", "system", field, value),))
+    return known
 
 
 def _one_of(field: str, allowed: frozenset[str]) -> Callable[[HostFacts], Outcome]:

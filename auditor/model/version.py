@@ -61,6 +61,7 @@ class Version:
         return self.text
 
 
+@functools.lru_cache(maxsize=16384)
 def parse_version(text: str | None, scheme: Scheme = "windows") -> Version | None:
     """The version in `text`, or None where there is none."""
     match = _NUMBERS.match(text) if text else None
