@@ -12,7 +12,7 @@ PARTS = st.lists(st.integers(0, 70000), min_size=1, max_size=5)
 
 
 def version(text: str, scheme: str = "windows") -> Version:
-    found = parse_version(text, scheme)  # type: ignore[arg-type]
+    found = parse_version(text, scheme)
     assert found is not None
     return found
 
