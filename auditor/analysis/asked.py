@@ -23,6 +23,7 @@ class AskedIndex:
         self._keys = _Globs(map(normal_key, question.security_keys))
         self._files = _Globs(map(_normal_file, question.security_files))
         self._unasked: tuple[Mapping[str, object], tuple[str, ...]] | None = None
+        self._unasked_names: tuple[Mapping[str, object], tuple[str, ...]] | None = None
         self._unasked_paths: tuple[Mapping[str, object], tuple[str, ...]] | None = None
         self._leftovers: tuple[Mapping[str, Signature], tuple[str, ...]] | None = None
         self._whole: tuple[Mapping[str, object], bool] | None = None
@@ -38,6 +39,12 @@ class AskedIndex:
         if self._unasked is None or self._unasked[0] is not keys:
             self._unasked = (keys, tuple(key for key in keys if not self._keys.covers(key)))
         return self._unasked[1]
+
+    def unasked_values(self, values: Mapping[str, object]) -> tuple[str, ...]:
+        """Those of many values (key as `normal_key` makes it, backslash, name) whose keys were not asked for; remembered likewise."""
+        if self._unasked_names is None or self._unasked_names[0] is not values:
+            self._unasked_names = (values, tuple(value for value in values if not self._keys.covers(value.rpartition("\\")[0])))
+        return self._unasked_names[1]
 
     def unasked_files(self, paths: Mapping[str, object]) -> tuple[str, ...]:
         """Those of many files that were not asked for; remembered likewise."""

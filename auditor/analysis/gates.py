@@ -37,7 +37,9 @@ from auditor.model.table import DriversTable, ProductsTable, Table
 
 Gate = frozenset[str]
 Gates = tuple[Gate, ...]
-_RANK: Mapping[str, int] = MappingProxyType({"product": 1, "defender": 2, "filters": 2, "role": 2, "os": 3, "type": 4})
+_RANK: Mapping[str, int] = MappingProxyType(
+    {"product": 1, "defender": 2, "filters": 2, "others": 2, "meet": 1, "role": 2, "os": 3, "type": 4}
+)
 """How little a kind of token says: the gate of the lowest rank is looked up first, the others are held against the host's tokens."""
 
 
@@ -86,7 +88,8 @@ def _counted(selector: CountSelector, role: str, known: Knowledge) -> Gates:
     if inner is None or (selector.at_least or 0) < 1 or (inner.host or role) != role:
         return ()
     gate = _GATES[type(inner)](inner, known)
-    return () if gate is None else (gate,)
+    gates = () if gate is None else (gate,)
+    return (*gates, frozenset({"meet:altitude"})) if selector.same == "altitude" and (selector.at_least or 0) > 1 else gates
 
 
 def _product(selector: ProductSelector, known: Knowledge) -> Gate | None:
@@ -103,13 +106,19 @@ def _driver(selector: DriverSelector, known: Knowledge) -> Gate | None:
     table = known.lists.get(selector.resembles) if selector.resembles else None
     if isinstance(table, DriversTable):
         return frozenset(f"driver:{name}" for name, _ in table.names)
-    return frozenset({f"driver:{selector.name.casefold().removesuffix('.sys')}"}) if selector.name else None
+    if selector.name:
+        return frozenset({f"driver:{selector.name.casefold().removesuffix('.sys')}"})
+    if selector.signature is not None:
+        return frozenset({f"signature:{selector.signature}"})
+    return frozenset({f"file_exists:{selector.file_exists}"}) if selector.file_exists is not None else None
 
 
 def _filter(selector: FilterSelector, known: Knowledge) -> Gate | None:
     del known
     if selector.name:
         return frozenset({f"filter:{selector.name.casefold().removesuffix('.sys')}"})
+    if selector.except_companies:
+        return frozenset({f"others:{'|'.join(selector.except_companies).casefold()}"})
     return frozenset({"filters"})
 
 
@@ -130,7 +139,15 @@ def _update(selector: UpdateSelector, known: Knowledge) -> Gate | None:
 
 def _setting(selector: SettingSelector, known: Knowledge) -> Gate | None:
     del known
-    return None if selector.present is False or is_glob(selector.key) else frozenset({f"key:{normal_key(selector.key)}"})
+    if selector.present is False or is_glob(selector.key):
+        return None
+    key = normal_key(selector.key)
+    return frozenset({f"value:{key}\\{selector.value.casefold()}" if _names_a_value(selector) else f"key:{key}"})
+
+
+def _names_a_value(selector: SettingSelector) -> bool:
+    """Whether data is asked for; else the key, or anything below it, is enough."""
+    return bool(selector.value or selector.equals or selector.pattern) or selector.at_least is not None or selector.at_most is not None
 
 
 def _event(selector: EventSelector, known: Knowledge) -> Gate | None:

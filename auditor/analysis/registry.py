@@ -77,6 +77,15 @@ class SecurityIndex:
                 key = key.rpartition("\\")[0]
         return frozenset(found)
 
+    def values_of(self, wanted: Iterable[str]) -> list[str]:
+        """Those of many values (key in the form of `normal_key`, backslash, name case-folded) that were read."""
+        found = []
+        for text in wanted:
+            key, _, name = text.rpartition("\\")
+            if key in self._keys and any(record.name.casefold() == name for record in self._keys[key]):
+                found.append(text)
+        return found
+
     def values(self, key: str, value: str) -> list[SecurityRecord]:
         """Records of a value name below a key (`*` is one level), native view first."""
         wanted = value.casefold()

@@ -53,7 +53,7 @@ def _screen(selector: DriverSelector, setting: Setting) -> Callable[[HostFacts],
 
     def chosen(facts: HostFacts) -> Iterable[DriverRecord]:
         if names is not None:
-            return {id(record): record for name in names & facts.drivers.keys() for record in facts.drivers[name]}.values()
+            return {id(record): record for name in names.intersection(facts.drivers) for record in facts.drivers[name]}.values()
         records = facts.sections.drivers.records
         fewest: list[int] | None = None
         for field, test in tests:

@@ -89,14 +89,17 @@ def _row(row: ListedRow, role: str, setting: Setting) -> Test:
     beside = compile_product(ProductSelector(id=row.beside, host=role), setting) if row.beside else None
     system = compile_os(OsSelector(generation=row.generation, host=role), setting) if row.generation else None
     parts = [part for part in (product, beside, system) if part is not None]
-    parts += [_definitions(row, role)] if row.definitions is not None else []
+    definitions = _definitions(row, role) if row.definitions is not None else None
     since = day_number(row.since)
 
     def test(binding: Binding) -> Outcome:
         facts = binding.hosts[role]
         if since is not None and _before(setting.day(facts), since):
             return FALSE
-        outcome = conjoin(part(binding) for part in parts) if parts else TRUE
+        listed = definitions(binding) if definitions is not None else TRUE
+        if listed.value is False:
+            return FALSE
+        outcome = conjoin((*(part(binding) for part in parts), listed))
         return _told(facts, row, outcome) if outcome.value else outcome
 
     return test

@@ -8,6 +8,7 @@ Rules of this file:
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
@@ -16,7 +17,7 @@ from auditor.analysis.facts import HostFacts
 from auditor.analysis.gates import Gates, best
 from auditor.analysis.nameindex import NameIndex
 from auditor.analysis.registry import file_test
-from auditor.model.pattern import compile_pattern, is_glob
+from auditor.model.pattern import compile_pattern, is_glob, matches
 
 _REMEMBERED_TEXTS = 20_000
 
@@ -144,6 +145,44 @@ def _keys(facts: HostFacts, named: Named) -> Iterable[str]:
     return shown if facts.asked is None else [*shown, *(named[key] for key in facts.asked.unasked_keys(named))]
 
 
+def _values(facts: HostFacts, named: Named) -> Iterable[str]:
+    """Values by key and name."""
+    if facts.unseen("security") is not None or facts.lost("security"):
+        return named.values()
+    shown = [named[value] for value in facts.security.values_of(named)]
+    return shown if facts.asked is None else [*shown, *(named[value] for value in facts.asked.unasked_values(named))]
+
+
+def _driver_values(field: str) -> Callable[[HostFacts, Named], Iterable[str]]:
+    """What drivers have in a field; everything where it is not known of one."""
+
+    def make(facts: HostFacts, named: Named) -> Iterable[str]:
+        found = facts.drivers_by(field)
+        if facts.unseen("drivers") is not None or facts.lost("drivers") or None in found or "unknown" in found:
+            return named.values()
+        return [named[str(value)] for value in found if str(value) in named]
+
+    return make
+
+
+def _filters_of_others(facts: HostFacts, named: Named) -> Iterable[str]:
+    """Filters of other companies than those left out."""
+    if facts.unseen("filters") is not None or facts.lost("filters"):
+        return named.values()
+    companies = {place.company for place in facts.filter_places}
+    return [token for left_out, token in named.items() if any(_is_other(company, left_out) for company in companies)]
+
+
+@functools.lru_cache(maxsize=4096)
+def _is_other(company: str | None, left_out: str) -> bool:
+    return company is None or not any(matches(pattern, company) for pattern in left_out.split("|"))
+
+
+def _filters_that_meet(facts: HostFacts, named: Named) -> Iterable[str]:
+    unsure = facts.unseen("filters") is not None or facts.lost("filters")
+    return named.values() if unsure or facts.filters_that_meet else ()
+
+
 def _events(facts: HostFacts, named: Named) -> Iterable[str]:
     short = any(c.oldest and c.asked_from and c.oldest > c.asked_from for c in facts.snapshot.log_coverage)
     if short or facts.unseen("events") is not None or (facts.asked is not None and not facts.asked.all_events(named)):
@@ -186,6 +225,11 @@ _MAKERS: Mapping[str, Callable[[HostFacts, Named], Iterable[str]]] = MappingProx
     {
         "product": _products,
         "key": _keys,
+        "value": _values,
+        "signature": _driver_values("signature"),
+        "file_exists": _driver_values("file_exists"),
+        "others": _filters_of_others,
+        "meet": _filters_that_meet,
         "event": _events,
         "os": _systems,
         "role": _roles,
