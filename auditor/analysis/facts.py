@@ -19,6 +19,7 @@ from operator import attrgetter
 from typing import Any, NamedTuple
 
 from auditor.analysis.asked import AskedIndex, asked_index
+from auditor.analysis.claims import Claims, claims_of
 from auditor.analysis.generation import build_bounds, generation
 from auditor.analysis.outcome import Outcome
 from auditor.analysis.registry import SecurityIndex, file_test, may_hold
@@ -65,9 +66,20 @@ class HostFacts:
         reason: str = "",
         notes: Mapping[tuple[str, str], str] | None = None,
     ) -> None:
-        self.name = snapshot.host
         self.snapshot = snapshot
         self.sections = snapshot.sections
+        self._begin(snapshot.host, groups, collected=collected, reason=reason, notes=notes)
+
+    def _begin(
+        self,
+        name: str,
+        groups: tuple[str, ...],
+        *,
+        collected: bool = True,
+        reason: str = "",
+        notes: Mapping[tuple[str, str], str] | None = None,
+    ) -> None:
+        self.name = name
         self.groups = groups
         self.collected = collected
         self._reason = reason
@@ -168,6 +180,11 @@ class HostFacts:
     def doubts_of(self, product: str, field: str) -> tuple[str, ...]:
         """What is missing to know a field of a product."""
         return self.doubts.get((product, field)) or (f"{self.name}: products: {product}: {field} is not known",)
+
+    @cached_property
+    def claims(self) -> Claims:
+        """What it says of itself and of its ties."""
+        return claims_of(self)
 
     @cached_property
     def drivers(self) -> Mapping[str, tuple[DriverRecord, ...]]:

@@ -105,13 +105,13 @@ class FleetTies:
 
     def _side(self, facts: HostFacts, side: str, kind: str, product: str | None) -> Iterable[str]:
         if kind == "copies-to":
-            return _copy_doubts(facts)
+            return facts.claims.copy_doubts
         if kind in ("same-group", "updates"):
             return _field_doubts(facts, product, ("group",) if kind == "same-group" else ("group", "role"))
         if side == "source":
             return ()
         if kind == "logs-on-to":
-            return _logon_doubts(facts)
+            return facts.claims.logon_doubts
         if kind == "manages":
             return _field_doubts(facts, product, ("parent",))
         return (unseen for unseen in (facts.unseen("network"),) if unseen and kind == "serves")
@@ -206,23 +206,3 @@ def _field_doubts(facts: HostFacts, product: str | None, fields: tuple[str, ...]
 
 def _open(product: Product, field: str) -> bool:
     return field in product.unknown
-
-
-def _copy_doubts(facts: HostFacts) -> Iterable[str]:
-    """Tasks and scripts that were not seen or can't be read: each may hold a copy."""
-    yield from (unseen for section in ("tasks", "scripts") if (unseen := facts.unseen(section)))
-    for section in ("tasks", "scripts"):
-        yield from (f"{facts.name}: {section}: {gap.record}: {gap.reason}" for gap in facts.lost(section))
-    if facts.sections.tasks.records:
-        yield from (f"{facts.name}: tasks: {fault.place}: {fault.message}" for fault in facts.unread_tasks)
-    for script in facts.sections.scripts.records:
-        if script.text is None:
-            yield facts.why("scripts", script.path, "text")
-
-
-def _logon_doubts(facts: HostFacts) -> Iterable[str]:
-    if (unseen := facts.unseen("logons")) is not None:
-        yield unseen
-    for log in facts.snapshot.log_coverage:
-        if log.log.casefold() == "security" and log.oldest and log.asked_from and log.oldest > log.asked_from:
-            yield f"{facts.name}: logons: the log reaches back to {log.oldest} only, asked from {log.asked_from}"

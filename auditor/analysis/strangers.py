@@ -21,7 +21,7 @@ _TOLD_NAMES = 8
 
 def unnamed_hosts(hosts: Iterable[HostFacts]) -> frozenset[str]:
     """Targets of which it was not seen what they call themselves."""
-    return frozenset(facts.name for facts in hosts if not facts.collected or not facts.sections.network.usable)
+    return frozenset(facts.name for facts in hosts if not facts.collected or not facts.claims.named)
 
 
 class Strangers:

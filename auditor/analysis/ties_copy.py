@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from auditor.analysis.copyjobs import CopyJob, copy_jobs
+from auditor.analysis.copyjobs import CopyJob
 from auditor.analysis.facts import HostFacts
 from auditor.analysis.naming import Naming
 from auditor.model.finding import CopyEnd, Edge, EdgeKind
@@ -15,10 +15,8 @@ _TOLD_COMMAND = 200
 
 def copy_edges(facts: HostFacts, naming: Naming) -> list[Edge]:
     """`copies-to` edges of the copy jobs that a host runs, whichever way they copy. Copies inside one host are no edges."""
-    if not facts.sections.tasks.usable and not facts.sections.scripts.usable and not facts.sections.jobs.usable:
-        return []
     found: dict[tuple[object, ...], Edge] = {}
-    for job in copy_jobs(facts.snapshot):
+    for job in facts.claims.copies:
         edge = _edge(facts, job, naming)
         if edge is not None:
             key = (edge.source, edge.target, edge.share, edge.destructive, edge.writes_executables, edge.hours, edge.detail)

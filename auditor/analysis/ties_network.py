@@ -4,45 +4,43 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from auditor.analysis.claims import LogonSource, newest
 from auditor.analysis.facts import HostFacts
 from auditor.analysis.naming import Naming
 from auditor.model.finding import Edge, Evidence
 from auditor.model.host import LogonReading
 
-_TOLD_LOGONS = 5
-"""Logons shown as evidence of one tie, newest first."""
-
 
 def logon_edges(facts: HostFacts, naming: Naming) -> list[Edge]:
     """One edge for each source that logged on to the host, with the newest logons as evidence."""
-    by_source: dict[str, list[LogonReading]] = {}
-    for logon in facts.sections.logons.readings:
-        node = _source(facts, logon, naming)
+    by_source: dict[str, list[LogonSource]] = {}
+    for source in facts.claims.logons:
+        node = _source(facts, source, naming)
         if node is not None and node != f"host:{facts.name}":
-            by_source.setdefault(node, []).append(logon)
+            by_source.setdefault(node, []).append(source)
     return [_logon_edge(facts, node, found) for node, found in sorted(by_source.items())]
 
 
-def _source(facts: HostFacts, logon: LogonReading, naming: Naming) -> str | None:
+def _source(facts: HostFacts, source: LogonSource, naming: Naming) -> str | None:
     """The workstation's name where it says something, else the address. Where the two name different targets, neither counts."""
-    where = f"logons: {logon.time}"
+    where = f"logons: {source.newest[0].time}"
     nodes: list[str] = []
-    for text in (logon.workstation, logon.address):
+    for text in (source.workstation, source.address):
         node = naming.node(text, claimant=facts.name, kind="logs-on-to", side="source", where=where, outside=True) if text else None
         if node is not None:
             nodes.append(node)
     hosts = sorted({node for node in nodes if node.startswith("host:")})
     if len(hosts) > 1:
         names = tuple(host.removeprefix("host:") for host in hosts)
-        naming.leave_open(facts.name, "logs-on-to", "source", logon.workstation or "", "workstation and address differ", where, names)
+        naming.leave_open(facts.name, "logs-on-to", "source", source.workstation or "", "workstation and address differ", where, names)
         return None
     return next(iter(hosts or nodes), None)
 
 
-def _logon_edge(facts: HostFacts, node: str, logons: list[LogonReading]) -> Edge:
-    newest = sorted(logons, key=lambda logon: logon.time, reverse=True)
-    evidence = tuple(_logon_told(facts, logon) for logon in newest[:_TOLD_LOGONS])
-    detail = f"{len(logons)} logons, last {newest[0].time}" if len(logons) > 1 else f"1 logon, {newest[0].time}"
+def _logon_edge(facts: HostFacts, node: str, sources: list[LogonSource]) -> Edge:
+    told, count = newest(logon for source in sources for logon in source.newest), sum(source.count for source in sources)
+    evidence = tuple(_logon_told(facts, logon) for logon in told)
+    detail = f"{count} logons, last {told[0].time}" if count > 1 else f"1 logon, {told[0].time}"
     return Edge(kind="logs-on-to", source=node, target=f"host:{facts.name}", claimant=facts.name, evidence=evidence, detail=detail)
 
 
@@ -65,7 +63,7 @@ def serving_edges(facts: HostFacts, naming: Naming) -> list[Edge]:
 
 
 def _servers(facts: HostFacts) -> Iterator[tuple[str, str, str]]:
-    for network in facts.sections.network.records:
+    for network in facts.claims.networks:
         record = network.computer_name or network.host_name or "network"
         for adapter in network.adapters:
             yield from (("dns", server, record) for server in adapter.dns_servers)
