@@ -17,16 +17,20 @@ from auditor.model.rule import Matrix
 class Fleet:
     """Hosts by target name; those of which nothing was collected have empty facts that know nothing."""
 
-    def __init__(self, hosts: Mapping[str, HostFacts], resolver: Resolver, graph: FleetGraph, ties: FleetTies | None = None) -> None:
+    def __init__(
+        self,
+        hosts: Mapping[str, HostFacts],
+        resolver: Resolver,
+        graph: FleetGraph,
+        ties: FleetTies | None = None,
+        collected: tuple[str, ...] | None = None,
+    ) -> None:
         self.hosts = hosts
         self.resolver = resolver
         self.graph = graph
         self.ties = ties or FleetTies(graph, hosts)
-
-    @property
-    def collected(self) -> tuple[str, ...]:
+        self.collected = tuple(sorted(name for name, facts in hosts.items() if facts.collected)) if collected is None else collected
         """Targets with a snapshot, sorted."""
-        return tuple(sorted(name for name, facts in self.hosts.items() if facts.collected))
 
     @property
     def products(self) -> Mapping[str, tuple[Product, ...]]:
@@ -50,9 +54,14 @@ def build_fleet(
             hosts[name] = HostFacts(snapshot, groups.get(name, ()))
             detector.detect(hosts[name])
         else:
-            hosts[name] = _unknown_host(name, groups.get(name, ()), (reasons or {}).get(name, ""), detector)
-    resolver = Resolver(targets, snapshots)
+            hosts[name] = unknown_host(name, groups.get(name, ()), (reasons or {}).get(name, ""), detector)
+    return fleet_of(hosts, targets)
+
+
+def fleet_of(hosts: Mapping[str, HostFacts], targets: Sequence[Target]) -> Fleet:
+    """The fleet of hosts whose products are detected, by target name."""
     collected = {name: facts for name, facts in hosts.items() if facts.collected}
+    resolver = Resolver.of(targets, {name: facts.claims.networks for name, facts in collected.items()})
     return Fleet(hosts, resolver, build_graph(collected, resolver))
 
 
@@ -61,7 +70,8 @@ def answered(snapshot: Snapshot) -> bool:
     return any(getattr(snapshot.sections, name).usable for name in SECTION_NAMES)
 
 
-def _unknown_host(name: str, groups: tuple[str, ...], reason: str, detector: Detector) -> HostFacts:
+def unknown_host(name: str, groups: tuple[str, ...], reason: str, detector: Detector) -> HostFacts:
+    """A target of which nothing was collected."""
     facts = HostFacts(Snapshot(host=name, collected_at="", collector="", transport=""), groups, collected=False, reason=reason)
     detector.detect(facts)
     return facts

@@ -26,7 +26,7 @@ def fork_fleet(base: Fleet, changed: Mapping[str, HostFacts]) -> Fleet:
     naming = Naming(base.resolver)
     edges = [edge for name in sorted(changed) for edge in claimed_edges(changed[name], naming)]
     graph = ForkedGraph(base.graph, frozenset(changed), FleetGraph(edges, naming.open))
-    return Fleet(hosts, base.resolver, graph, ForkedTies(base.ties, graph, hosts, frozenset(changed)))
+    return Fleet(hosts, base.resolver, graph, ForkedTies(base.ties, graph, hosts, frozenset(changed)), base.collected)
 
 
 class ForkedGraph(FleetGraph):

@@ -16,7 +16,7 @@ from typing import Literal
 
 import msgspec
 
-from auditor.model.host import NetworkRecord, Snapshot, Target
+from auditor.model.host import NetworkRecord, Target
 
 _NO_HOSTS = frozenset({"localhost", ".", "?", "tsclient", "vboxsvr", "vboxsrv", ".host", "vmware-host", "-", "null", "globalroot"})
 _PLACEHOLDER = re.compile(r"[%$<>{}*?!\"'`|\s]")
@@ -42,19 +42,36 @@ class Resolution(msgspec.Struct, frozen=True, kw_only=True):
         return f"{self.name}: {self.target or self.reason.replace('_', ' ')}{among}"
 
 
-class Resolver:
-    """Built from the targets and from what collected machines say of themselves."""
+class NameTables(msgspec.Struct, frozen=True, array_like=True):
+    """Targets by what they are called, and the domains of targets."""
 
-    def __init__(self, targets: Iterable[Target], snapshots: Mapping[str, Snapshot]) -> None:
-        self._stated: dict[str, set[str]] = {}
-        self._short: dict[str, set[str]] = {}
-        self._claimed: dict[str, set[str]] = {}
-        self._domains: dict[str, set[str]] = {}
+    stated: dict[str, set[str]] = {}
+    """By the inventory: name, address, aliases."""
+    short: dict[str, set[str]] = {}
+    """By the first label of a full name in the inventory."""
+    claimed: dict[str, set[str]] = {}
+    """By the machine itself."""
+    domains: dict[str, set[str]] = {}
+
+
+class Resolver:
+    """What names mean, by tables that are made from the targets and from what collected machines say of themselves."""
+
+    def __init__(self, tables: NameTables) -> None:
+        self.tables = tables
+        self._stated, self._short = tables.stated, tables.short
+        self._claimed, self._domains = tables.claimed, tables.domains
+
+    @classmethod
+    def of(cls, targets: Iterable[Target], networks: Mapping[str, Iterable[NetworkRecord]]) -> Resolver:
+        """From the targets, and from the network records of those that were collected."""
+        resolver = cls(NameTables())
         for target in targets:
-            self._state(target)
-        for name, snapshot in snapshots.items():
-            for record in snapshot.sections.network.records:
-                self._claim(name, record)
+            resolver._state(target)
+        for name, records in networks.items():
+            for record in records:
+                resolver._claim(name, record)
+        return resolver
 
     def _state(self, target: Target) -> None:
         for text in (target.name, target.address, *target.aliases):

@@ -14,8 +14,7 @@ from tests.unit.small_fleet import snapshot, target
 
 
 def resolver(targets: list[Target], **networks: dict[str, Any]) -> Resolver:
-    snapshots = {name: snapshot(name, network=[row]) for name, row in networks.items()}
-    return Resolver(targets, snapshots)
+    return Resolver.of(targets, {name: snapshot(name, network=[row]).sections.network.records for name, row in networks.items()})
 
 
 def network(name: str, *addresses: str, **more: Any) -> dict[str, Any]:
