@@ -19,11 +19,10 @@ from auditor.analysis.precheck.run import NO_WAIVERS, check_waves, worst
 from auditor.analysis.precheck.spec import driver_change, read_change
 from auditor.changefile import PlannedWave, load_changes, read_driver
 from auditor.model.errors import UsageError
-from auditor.model.host import Target
 from auditor.model.pattern import matches_any
 from auditor.model.waiver import Waivers
 from auditor.model.whatif import CHANGE_KINDS, Change, ChangeKind, HostAnswer, Precheck, Prerequisite, Wave
-from auditor.stored_fleet import StoredFleet
+from auditor.stored_fleet import Known, StoredFleet
 
 FLAGS: Mapping[ChangeKind, str] = MappingProxyType({kind: "--" + kind.replace("_", "-") for kind in CHANGE_KINDS})
 
@@ -81,7 +80,7 @@ def _planned(stored: StoredFleet, wanted: Wanted) -> list[PlannedWave]:
     if wanted.file is not None and given:
         raise UsageError("--change brings all its changes itself", next_step="Leave out either --change or the other changes.")
     if wanted.file is not None:
-        return load_changes(wanted.file, stored.detector.signatures, _versions(stored))
+        return load_changes(wanted.file, stored.detector.signatures, stored.versions)
     if not given:
         names = ", ".join(FLAGS.values())
         raise UsageError("nothing to check: no change is given", next_step=f"Give one of {names}, or --change FILE.")
@@ -93,16 +92,7 @@ def _read(kind: ChangeKind, text: str, stored: StoredFleet) -> Change:
     if kind == "driver":
         return driver_change(read_driver(Path(text), text), said)
     product = text.partition(",")[0].partition("@")[0].strip().casefold()
-    return read_change(kind, text, said, stored.detector.signatures, _versions(stored).get(product, ()))
-
-
-def _versions(stored: StoredFleet) -> dict[str, list[str]]:
-    """Versions of products that the fleet has, to be offered where one is not understood."""
-    found: dict[str, dict[str, None]] = {}
-    for product in stored.known_products():
-        if product.version:
-            found.setdefault(product.id, {})[product.version] = None
-    return {id_: sorted(versions) for id_, versions in found.items()}
+    return read_change(kind, text, said, stored.detector.signatures, stored.versions.get(product, ()))
 
 
 def _choose(stored: StoredFleet, wanted: Wanted) -> Chosen:
@@ -124,7 +114,7 @@ def _choose(stored: StoredFleet, wanted: Wanted) -> Chosen:
     return Chosen(tuple(n for n in names if n not in stored.absent), tuple(n for n in names if n in stored.absent))
 
 
-def _named(stored: StoredFleet, name: str) -> Target:
+def _named(stored: StoredFleet, name: str) -> Known:
     by_name = {target.name.casefold(): target for target in stored.targets}
     found = by_name.get(name.casefold())
     if found is None:
@@ -146,7 +136,7 @@ def _refuse_unseen(stored: StoredFleet, name: str) -> None:
     raise UsageError(f"nothing is known of {name}: {stored.absent[name] or 'it was never collected'}", next_step=step)
 
 
-def _of_group(stored: StoredFleet, group: str) -> dict[str, Target]:
+def _of_group(stored: StoredFleet, group: str) -> dict[str, Known]:
     found = {target.name: target for target in stored.targets if group.casefold() in [g.casefold() for g in (*target.groups, "all")]}
     if not found:
         groups = sorted({g for target in stored.targets for g in target.groups})
@@ -156,13 +146,13 @@ def _of_group(stored: StoredFleet, group: str) -> dict[str, Target]:
     return found
 
 
-def _limited(stored: StoredFleet, limit: str) -> dict[str, Target]:
+def _limited(stored: StoredFleet, limit: str) -> dict[str, Known]:
     words = [word for word in limit.replace(":", ",").split(",") if word]
     if any(word.startswith("&") for word in words):
         raise UsageError("--limit with & needs the inventory", next_step="Name it with -i.")
     wanted = tuple(word for word in words if not word.startswith("!"))
     unwanted = tuple(word[1:] for word in words if word.startswith("!"))
-    found: dict[str, Target] = {}
+    found: dict[str, Known] = {}
     for target in stored.targets:
         names = (target.name, "all", *target.groups)
         if any(matches_any(wanted or ("*",), name) for name in names) and not any(matches_any(unwanted, name) for name in names):

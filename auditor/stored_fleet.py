@@ -5,31 +5,39 @@ Evidence that is older than allowed, or dated in the future, counts as not seen:
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
 from auditor.analysis.detect import Detector
-from auditor.analysis.evaluate import Candidates, ScannedCandidates
-from auditor.analysis.fleet import Fleet, build_fleet
+from auditor.analysis.evaluate import Candidates
+from auditor.analysis.fleet import Fleet
 from auditor.analysis.ruleset import RuleSet
+from auditor.derived import Asked, DerivedFleet, Save, aim_of
 from auditor.model.errors import UsageError
-from auditor.model.finding import Product
 from auditor.model.host import Target
 from auditor.model.rule import Matrix
 
 if TYPE_CHECKING:
     from auditor.store import Store
+    from auditor.store.listing import Listed
 
 _AHEAD = timedelta(days=1)
 """So far a host's clock may be before ours."""
+
+
+class Known(NamedTuple):
+    """A target as what-if questions name it."""
+
+    name: str
+    groups: tuple[str, ...]
 
 
 class StoredFleet(NamedTuple):
     """The hosts of a store as a fleet, and what was made ready for it."""
 
     fleet: Fleet
-    targets: tuple[Target, ...]
+    targets: tuple[Known, ...]
     """Every target, sorted by name."""
     rules: RuleSet
     detector: Detector
@@ -40,38 +48,51 @@ class StoredFleet(NamedTuple):
     """Target to when its evidence was collected, where that is too old or in the future."""
     oldest: str | None
     """Oldest evidence that counts."""
-
-    def known_products(self) -> Iterator[Product]:
-        """Products of all hosts that are seen."""
-        return (product for products in self.fleet.products.values() for product in products)
+    versions: Mapping[str, Sequence[str]]
+    """Product to its versions in the fleet."""
 
 
-def stored_fleet(store: Store, matrix: Matrix, targets: Sequence[Target] | None, now: datetime, max_age: timedelta) -> StoredFleet:
-    """The fleet of the targets, or of all hosts of the store. Raises UsageError for an empty one, StoreError."""
-    stored = {host.target.name: host for host in store.latest_results(None if targets is None else [t.name for t in targets])}
-    known = list(targets) if targets is not None else [host.target for host in stored.values()]
-    if not known:
+def stored_fleet(
+    store: Store, matrix: Matrix, targets: Sequence[Target] | None, now: datetime, max_age: timedelta, save: Save | None = None
+) -> StoredFleet:
+    """The fleet of the targets, or of all hosts of the store. `save` keeps what had to be derived, for the next time.
+
+    The store has to stay open: hosts are read from it when they are looked at. Raises UsageError for an empty fleet, StoreError.
+    """
+    listed = {found.host: found for found in store.listing(None if targets is None else [t.name for t in targets])}
+    aims = {target.name: aim_of(target) for target in targets} if targets is not None else {n: found.aim for n, found in listed.items()}
+    if not aims:
         raise UsageError("the store holds no results", next_step="Run `auditor collect` first, or name the store with --store.")
-    snapshots, absent, stale = {}, {}, {}
-    for target in known:
-        result = stored[target.name].result if target.name in stored else None
-        if result is None or result.snapshot is None:
-            absent[target.name] = result.reason if result is not None else "never collected into this store"
-        elif (why := too_old(result.snapshot.collected_at, now, max_age)) is not None:
-            absent[target.name], stale[target.name] = why, result.snapshot.collected_at
-        else:
-            snapshots[target.name] = result.snapshot
-    fleet, rules = build_fleet(snapshots, known, matrix, absent), RuleSet(matrix)
+    asked = [_asked(name, aim, listed.get(name), now, max_age) for name, aim in sorted(aims.items())]
+    rules, detector = RuleSet(matrix), Detector(matrix.signatures)
+    derived = DerivedFleet(store, rules, detector, asked, save)
+    fleet, candidates = derived.open(lambda: targets if targets is not None else list(store.targets(list({*aims.values()})).values()))
+    counting = [one.listed for one in asked if one.counts and one.listed is not None and one.name not in derived.index.blind]
     return StoredFleet(
         fleet=fleet,
-        targets=tuple(sorted(known, key=lambda target: target.name)),
+        targets=tuple(Known(one.name, derived.groups_of(one.name)) for one in asked),
         rules=rules,
-        detector=Detector(matrix.signatures),
-        candidates=ScannedCandidates(rules),
-        absent=absent,
-        stale=stale,
-        oldest=min((snapshot.collected_at for snapshot in snapshots.values()), default=None),
+        detector=detector,
+        candidates=candidates,
+        absent={one.name: one.absent for one in asked if one.absent is not None} | dict(derived.index.blind),
+        stale={one.name: one.listed.collected_at or "" for one in asked if _is_stale(one) and one.listed is not None},
+        oldest=min((found.collected_at for found in counting if found.collected_at), default=None),
+        versions=derived.index.versions,
     )
+
+
+def _asked(name: str, aim: str, listed: Listed | None, now: datetime, max_age: timedelta) -> Asked:
+    if listed is None:
+        absent: str | None = "never collected into this store"
+    elif listed.snapshot is None:
+        absent = listed.reason
+    else:
+        absent = too_old(listed.collected_at or "", now, max_age)
+    return Asked(name=name, aim=aim, listed=listed, absent=absent)
+
+
+def _is_stale(one: Asked) -> bool:
+    return one.absent is not None and one.listed is not None and one.listed.snapshot is not None
 
 
 def too_old(collected_at: str, now: datetime, max_age: timedelta) -> str | None:

@@ -56,6 +56,9 @@ class Candidates(Protocol):
     def of(self, fleet: Fleet, rule: PairRule, role: str) -> Collection[str]:
         """Hosts on which the role's own conditions hold or may hold."""
 
+    def concerned(self, fleet: Fleet, rule: str) -> Collection[str]:
+        """Hosts that a rule which looks at the ties of the whole fleet can concern."""
+
 
 class ScannedCandidates:
     """Looks at every host of one fleet, once."""
@@ -63,7 +66,8 @@ class ScannedCandidates:
     def __init__(self, rules: RuleSet) -> None:
         self._rules = rules
         self._may: dict[tuple[str, str], list[str]] | None = None
-        self._known: dict[bytes, frozenset[str]] = {}
+        self._concerned: dict[str, list[str]] = {}
+        self._known: dict[str, frozenset[str]] = {}
 
     def note(self, name: str, concern: Concern) -> None:
         """A host that was looked at for another reason; who notes one host notes all."""
@@ -71,14 +75,26 @@ class ScannedCandidates:
             self._may = {plan.key: [] for plan in self._rules.plans}
         for plan in concern.plans:
             self._may[plan.key].append(name)
+        for compiled in concern.single:
+            if compiled.ties:
+                self._concerned.setdefault(compiled.rule.id, []).append(name)
+
+    def _note_all(self, fleet: Fleet) -> None:
+        if self._may is None:
+            for name in fleet.collected:
+                self.note(name, self._rules.concerning(fleet.hosts[name]))
+
+    def concerned(self, fleet: Fleet, rule: str) -> Collection[str]:
+        """See Candidates."""
+        self._note_all(fleet)
+        roles = [(pair, role) for pair in self._rules.pairs if pair.rule.id == rule for role in pair.roles]
+        return {*self._concerned.get(rule, ()), *(name for pair, role in roles for name in self.of(fleet, pair, role))}
 
     def of(self, fleet: Fleet, rule: PairRule, role: str) -> Collection[str]:
         """See Candidates."""
         plan = rule.roles[role]
         if plan.asks not in self._known:
-            if self._may is None:
-                for name in fleet.collected:
-                    self.note(name, self._rules.concerning(fleet.hosts[name]))
+            self._note_all(fleet)
             may = (self._may or {}).get(plan.key, ())
             self._known[plan.asks] = frozenset(name for name in may if can_play(fleet, rule, role, name))
         return self._known[plan.asks]
@@ -96,6 +112,11 @@ class ForkedCandidates:
         """See Candidates."""
         ours = frozenset(name for name in self._changed if fleet.hosts[name].collected and can_play(fleet, rule, role, name))
         return (frozenset(self._base.of(self._fleet, rule, role)) - self._changed) | ours
+
+    def concerned(self, fleet: Fleet, rule: str) -> Collection[str]:
+        """See Candidates; whether a change makes the rule concern a host is left open."""
+        del fleet
+        return {*self._base.concerned(self._fleet, rule), *self._changed}
 
 
 def can_play(fleet: Fleet, rule: PairRule, role: str, name: str) -> bool:

@@ -8,7 +8,7 @@ Rules of this file:
 from __future__ import annotations
 
 from collections import ChainMap
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from auditor.analysis.facts import HostFacts
 from auditor.analysis.fleet import Fleet
@@ -69,6 +69,10 @@ class ForkedGraph(FleetGraph):
         """See FleetGraph."""
         hosts = self._base.strange_hosts(direction, kind) | self._own.strange_hosts(direction, kind)
         return frozenset(host for host in hosts if self.strange_edges(host, direction, kind))
+
+    def strange_kinds(self) -> Collection[tuple[str, str]]:
+        """See FleetGraph."""
+        return {*self._base.strange_kinds(), *self._own.strange_kinds()}
 
     def _kept(self, edges: Iterable[Edge]) -> tuple[Edge, ...]:
         return tuple(edge for edge in edges if edge.claimant not in self._changed)

@@ -8,7 +8,7 @@ Rules of this file:
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from auditor.analysis.facts import HostFacts
@@ -87,6 +87,10 @@ class FleetGraph:
     def strange_hosts(self, direction: str, kind: str) -> frozenset[str]:
         """Targets that have `strange_edges`."""
         return frozenset(self._strange.get((direction, kind), ()))
+
+    def strange_kinds(self) -> Collection[tuple[str, str]]:
+        """Directions and kinds in which any target has `strange_edges`."""
+        return self._strange.keys()
 
     def networkx(self) -> networkx.MultiDiGraph[str]:
         """The graph for networkx: nodes with `kind` and `label`, each edge with its `Edge` under `edge`."""

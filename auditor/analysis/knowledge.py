@@ -11,8 +11,10 @@ Rules of this file:
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from itertools import islice
+
+import msgspec
 
 from auditor.analysis.facts import HostFacts
 from auditor.analysis.graph import FleetGraph
@@ -24,6 +26,14 @@ from auditor.model.finding import Edge, Product
 _ANYBODY = ""
 _TOLD_DOUBTS = 8
 """Doubts told one by one; of more only the number is told."""
+
+
+class DoubtsTold(msgspec.Struct, frozen=True, array_like=True):
+    """Doubts of many hosts: how many there are, and the first of them, enough whichever host is left out."""
+
+    count: int
+    shown: tuple[tuple[str, str], ...]
+    """Host and doubt."""
 
 
 class FleetTies:
@@ -41,7 +51,7 @@ class FleetTies:
                 self._meant.setdefault((candidate, name.kind, name.side), []).append(name)
         self._sides: dict[tuple[str, str, str, str | None], tuple[str, ...]] = {}
         self._doubtful: dict[tuple[str, str, str | None], frozenset[str]] = {}
-        self._told: dict[tuple[str, str, str | None], tuple[tuple[str, str], ...]] = {}
+        self._told: dict[tuple[str, str, str | None], DoubtsTold] = {}
         self._meant_at: dict[tuple[str, str, str], Counter[str]] = {}
         self._open_hosts: dict[tuple[str, str], frozenset[str]] = {}
 
@@ -144,21 +154,21 @@ class FleetTies:
         """What was not seen of the whole fleet that could state such an edge at a target; of many doubts only some are told."""
         ours, theirs = ("source", "target") if direction == "out" else ("target", "source")
         own = [*self.side_doubt(name, ours, kind, product), *self.open_doubts(name, ours, kind, product)]
-        others = self._doubts_of_others(theirs, kind, product)
+        others = self.doubts_of_others(theirs, kind, product)
         meant = [self._meant.get((who, kind, ours), []) for who in (name, _ANYBODY)]
         shown = dict.fromkeys(own)
-        shown |= dict.fromkeys(islice((doubt for host, doubt in others if host != name), _TOLD_DOUBTS))
+        shown |= dict.fromkeys(islice((doubt for host, doubt in others.shown if host != name), _TOLD_DOUBTS))
         shown |= dict.fromkeys(str(o) for names in meant for o in islice((o for o in names if o.other != name), _TOLD_DOUBTS))
-        count = len(own) + len(others) - len(self.side_doubt(name, theirs, kind, product))
+        count = len(own) + others.count - len(self.side_doubt(name, theirs, kind, product))
         count += sum(len(names) - self._own_meant(name, who, kind, ours) for who, names in zip((name, _ANYBODY), meant, strict=True))
         return _shortened(list(shown), count)
 
-    def _doubts_of_others(self, side: str, kind: str, product: str | None) -> Sequence[tuple[str, str]]:
+    def doubts_of_others(self, side: str, kind: str, product: str | None) -> DoubtsTold:
         """Every host's doubts on a side, by host; looked for once for all hosts."""
         key = (side, kind, product)
         if key not in self._told:
             hosts = sorted(self.doubtful(*key))
-            self._told[key] = tuple((host, doubt) for host in hosts for doubt in self.side_doubt(host, *key))
+            self._told[key] = _some_told((host, self.side_doubt(host, *key)) for host in hosts)
         return self._told[key]
 
     def _own_meant(self, name: str, who: str, kind: str, side: str) -> int:
@@ -174,6 +184,17 @@ class FleetTies:
         if key not in self._doubtful:
             self._doubtful[key] = frozenset(name for name in self._hosts if self.side_doubt(name, *key))
         return self._doubtful[key]
+
+
+def _some_told(doubts: Iterable[tuple[str, tuple[str, ...]]]) -> DoubtsTold:
+    shown: list[tuple[str, str]] = []
+    count = most = 0
+    for host, reasons in doubts:
+        if len(shown) - most < _TOLD_DOUBTS:
+            shown += [(host, reason) for reason in reasons]
+            most = max(most, len(reasons))
+        count += len(reasons)
+    return DoubtsTold(count, tuple(shown))
 
 
 def _may_be_ours(name: OpenName) -> bool:

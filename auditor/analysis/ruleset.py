@@ -7,6 +7,7 @@ Rules of this file:
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator, Mapping, Set
 from typing import NamedTuple
 
@@ -22,7 +23,7 @@ from auditor.analysis.selectors_listed import lists_of
 from auditor.analysis.triggers import Triggers
 from auditor.model.finding import Verdict
 from auditor.model.rule import Matrix, Rule
-from auditor.model.selector import Condition, TiesSelector
+from auditor.model.selector import CollisionSelector, Condition, TiesSelector
 
 
 class CompiledRule:
@@ -69,8 +70,11 @@ class RolePlan:
         self.test = compile_condition(condition, setting)
         self.gates = gates_of(condition, role, known)
         named = msgspec.json.encode(role)
-        self.asks = msgspec.json.encode(condition).replace(b'"host":' + named, b'"host":null')
-        """What is asked of a host; the same for roles of different rules that ask the same."""
+        asked = msgspec.json.encode(condition).replace(b'"host":' + named, b'"host":null')
+        self.asks = hashlib.sha256(asked).hexdigest()[:16]
+        """Names what is asked of a host; the same for roles of different rules that ask the same."""
+        self.alone = not any(isinstance(s, TiesSelector | CollisionSelector) for _, s in selectors_of(condition))
+        """Whether the host itself decides, whatever the fleet."""
 
 
 class PairRule:

@@ -185,7 +185,8 @@ def _filters_that_meet(facts: HostFacts, named: Named) -> Iterable[str]:
 
 def _events(facts: HostFacts, named: Named) -> Iterable[str]:
     short = any(c.oldest and c.asked_from and c.oldest > c.asked_from for c in facts.snapshot.log_coverage)
-    if short or facts.unseen("events") is not None or (facts.asked is not None and not facts.asked.all_events(named)):
+    unasked = facts.asked is not None and not facts.asked.all_events(named)
+    if short or unasked or facts.unseen("events") is not None or facts.lost("events"):
         return named.values()
     return [named[name] for name in {f"{r.source.casefold()}/{r.id}" for r in facts.sections.events.readings} & named.keys()]
 

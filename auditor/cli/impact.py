@@ -32,6 +32,7 @@ def impact(
     from typing import cast
 
     from auditor.cli.matrix import load
+    from auditor.derived import save_into
     from auditor.impact import Kind
     from auditor.impact import impact as find
     from auditor.inventory import load_inventory
@@ -48,8 +49,9 @@ def impact(
         if every.inventory
         else None
     )
-    with open_store(every.store or default_path(), write=False) as store:
-        found = find(stored_fleet(store, matrix, targets, datetime.now(UTC), age), word, cast("Kind | None", kind))
+    where = every.store or default_path()
+    with open_store(where, write=False) as store:
+        found = find(stored_fleet(store, matrix, targets, datetime.now(UTC), age, save_into(where)), word, cast("Kind | None", kind))
     outputs.emit({"table": lambda: render_text(found, width=width()), "json": lambda: json_text(found)})
     outputs.say_files()
     return 3 if found.unsure or found.in_doubt else 0

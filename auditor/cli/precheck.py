@@ -75,6 +75,7 @@ def _answer(every: Everywhere, wanted: Wanted, waivers: Waivers, max_age: str, t
     from datetime import UTC, datetime
 
     from auditor.cli.matrix import load
+    from auditor.derived import save_into
     from auditor.inventory import load_inventory
     from auditor.precheck import parse_age
     from auditor.precheck import precheck as check
@@ -84,8 +85,9 @@ def _answer(every: Everywhere, wanted: Wanted, waivers: Waivers, max_age: str, t
     now, age = datetime.now(UTC), parse_age(max_age)
     matrix = load(every)
     targets = load_inventory(every.inventory, trust=trust, vault_password_files=vault).targets if every.inventory else None
-    with open_store(every.store or default_path(), write=False) as store:
-        return check(stored_fleet(store, matrix, targets, now, age), wanted, now, waivers)
+    where = every.store or default_path()
+    with open_store(where, write=False) as store:
+        return check(stored_fleet(store, matrix, targets, now, age, save_into(where)), wanted, now, waivers)
 
 
 def _renderings(found: Precheck) -> Renderings:

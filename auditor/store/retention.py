@@ -1,7 +1,7 @@
 """What is kept for how long: old snapshots and runs are deleted, and contents that nothing refers to any more.
 
-Never deleted: the newest snapshots of each host, states that people froze, the last report, and the lives of findings. Works inside a
-transaction that the caller holds.
+Never deleted: the newest snapshots of each host, states that people froze, the last report, and the lives of findings. What was derived
+from snapshots is deleted as a whole: it is made again. Works inside a transaction that the caller holds.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from auditor.store.blobs import Blob, unpack
 from auditor.store.chains import let_stand_alone
 from auditor.store.past import WHOLE
 from auditor.store.sections import Facts, blobs_of
-from auditor.store.tables import ACCEPTED, BLOB, FINDING, PART, RESULT, RUN, SNAPSHOT
+from auditor.store.tables import ACCEPTED, BLOB, DERIVED, FINDING, PART, RESULT, RUN, SNAPSHOT
 from auditor.store.writing import CHUNK
 
 
@@ -42,6 +42,7 @@ def prune(connection: Connection, before: str, keep: int) -> Pruned:
         connection.execute(SNAPSHOT.delete().where(SNAPSHOT.c.number.in_(chunk)))
     results += _old_failures(connection, before)
     runs = _empty_runs(connection, before)
+    connection.execute(DERIVED.delete())
     contents, size = _unused_contents(connection)
     return Pruned(snapshots=len(old), results=results, runs=runs, contents=contents, content_bytes=size)
 

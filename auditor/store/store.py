@@ -18,7 +18,9 @@ from auditor.analysis.lives import run_view
 from auditor.model.change import Accepted, Explanation, FindingLife
 from auditor.model.finding import Report
 from auditor.model.host import HostResult, Snapshot, Target
-from auditor.store import export, keeping, lines, notes, past, reading, retention, writing
+from auditor.store import derived, export, keeping, lines, listing, notes, past, reading, retention, writing
+from auditor.store.derived import Derived
+from auditor.store.listing import Listed
 from auditor.store.notes import Note, NoteKind
 from auditor.store.past import StoredState
 from auditor.store.restore import Restored, read_lines, restore
@@ -99,6 +101,31 @@ class Store:
         """The last result of each host, failed ones too: an older success is no knowledge of today. Hosts never asked are left out."""
         with self._transaction(write=False) as connection:
             return reading.latest(connection, hosts)
+
+    def listing(self, hosts: Sequence[str] | None = None) -> list[Listed]:
+        """The last result of each host as `latest_results` has it, without its snapshot."""
+        with self._transaction(write=False) as connection:
+            return listing.listing(connection, hosts)
+
+    def targets(self, digests: Sequence[str]) -> dict[str, Target]:
+        """Targets by the digests that a listing names."""
+        with self._transaction(write=False) as connection:
+            return listing.targets(connection, digests)
+
+    def results(self, rows: Sequence[int]) -> list[StoredHost]:
+        """Results by their numbers in the store, which a listing names."""
+        with self._transaction(write=False) as connection:
+            return reading.numbered(connection, rows)
+
+    def derived(self, keys: Sequence[str], kind: type[T]) -> dict[str, T]:
+        """What was kept under these keys; what is damaged counts as not kept."""
+        with self._transaction(write=False) as connection:
+            return derived.read(connection, keys, kind)
+
+    def save_derived(self, rows: Sequence[Derived]) -> None:
+        """Keeps what was derived, all of it or nothing."""
+        with self._transaction() as connection:
+            derived.save(connection, rows)
 
     def results_of(self, run: str) -> list[StoredHost]:
         """The results that a run has or rests on."""

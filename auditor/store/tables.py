@@ -152,6 +152,20 @@ NOTE = Table(
 )
 
 
+DERIVED = Table(
+    "derived",
+    METADATA,
+    Column("number", Number, primary_key=True, autoincrement=True),
+    Column("key", String(64), nullable=False, unique=True),
+    Column("host", Text),
+    Column("digest", String(64), nullable=False),
+    Column("codec", String(16), nullable=False),
+    Column("size", Integer, nullable=False),
+    Column("data", LargeBinary, nullable=False),
+    Index("derived_host", "host"),
+)
+
+
 _FIRST_TABLES = (SCHEMA, BLOB, RUN, SNAPSHOT, RESULT, PART, FINDING)
 
 
@@ -169,7 +183,12 @@ def _third(connection: Connection) -> None:
     METADATA.create_all(connection, tables=(NOTE,))
 
 
-STEPS: tuple[Callable[[Connection], None], ...] = (_first, _second, _third)
+def _fourth(connection: Connection) -> None:
+    """What was derived from snapshots, so that it need not be derived again. Can be deleted at any time."""
+    METADATA.create_all(connection, tables=(DERIVED,))
+
+
+STEPS: tuple[Callable[[Connection], None], ...] = (_first, _second, _third, _fourth)
 """Step number n (from 0) leads to version `FIRST_FORMAT` + n. A step names the tables that it makes."""
 
 VERSION = FIRST_FORMAT + len(STEPS) - 1

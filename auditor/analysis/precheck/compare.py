@@ -18,7 +18,7 @@ from typing import NamedTuple
 import msgspec
 
 from auditor.analysis.condition import SELECTORS, selectors_of
-from auditor.analysis.evaluate import Evaluation, bind
+from auditor.analysis.evaluate import Candidates, Evaluation, bind
 from auditor.analysis.fleet import Fleet
 from auditor.analysis.precheck.state import MAY_COME, NOT_KNOWN
 from auditor.analysis.ruleset import CompiledRule, RuleSet
@@ -159,19 +159,20 @@ def _ties_differ(before: Fleet, after: Fleet, compiled: CompiledRule, selector: 
     return found[0] != found[1]
 
 
-def further_hosts(before: Fleet, after: Fleet, rules: RuleSet, changed: Iterable[str]) -> dict[str, frozenset[str]]:
+def further_hosts(before: Fleet, after: Fleet, rules: RuleSet, changed: Iterable[str], candidates: Candidates) -> dict[str, frozenset[str]]:
     """Rule id to hosts beside the changed ones whose ties the change may touch: for rules that count ties of the whole fleet."""
     found: dict[str, frozenset[str]] = {}
     names = sorted(changed)
     for compiled in rules.by_id.values():
         if compiled.ties:
-            near = {host for selector in compiled.ties for name in names for host in _near(before, after, selector, name)}
+            concerned = frozenset(candidates.concerned(before, compiled.rule.id))
+            near = {host for selector in compiled.ties for name in names for host in _near(before, after, selector, name, concerned)}
             found[compiled.rule.id] = frozenset(near) - frozenset(names)
     return found
 
 
-def _near(before: Fleet, after: Fleet, selector: TiesSelector, name: str) -> set[str]:
-    """Hosts at the other end of the changed host's ties; where its doubts have changed, everyone may be meant."""
+def _near(before: Fleet, after: Fleet, selector: TiesSelector, name: str, concerned: frozenset[str]) -> set[str]:
+    """Hosts at the other end of the changed host's ties; where its doubts have changed, whomever the rule concerns may be meant."""
     other_way = "in" if selector.direction == "out" else "out"
     side = "target" if selector.direction == "out" else "source"
     found: set[str] = set()
@@ -180,5 +181,5 @@ def _near(before: Fleet, after: Fleet, selector: TiesSelector, name: str) -> set
             found |= set(fleet.ties.neighbours(name, other_way, kind, selector.product))
         doubts = [fleet.ties.side_doubt(name, side, kind, selector.product) for fleet in (before, after)]
         if doubts[0] != doubts[1]:
-            found |= set(before.collected)
+            found |= concerned
     return found

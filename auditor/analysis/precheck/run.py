@@ -88,7 +88,7 @@ def _check_wave(
         states[host], needs[host] = _changed(moment, host, wave, detector)
     names = frozenset(wave.hosts)
     after = fork_fleet(moment.fleet, {host: facts_of(state, detector) for host, state in states.items()})
-    around = Around(names, further_hosts(moment.fleet, after, rules, names))
+    around = Around(names, further_hosts(moment.fleet, after, rules, names, moment.candidates))
     later = ForkedCandidates(moment.candidates, moment.fleet, names)
     old = Side(moment.fleet, evaluate_rules(moment.fleet, rules, around, moment.candidates))
     new = Side(after, evaluate_rules(after, rules, around, later))

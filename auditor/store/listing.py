@@ -1,0 +1,74 @@
+"""The last result of each host without its snapshot: enough to know what there is. Works inside a transaction that the caller holds."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+from sqlalchemy import ColumnElement, Connection, func, select
+
+from auditor.model.errors import StoreError
+from auditor.model.host import Target
+from auditor.store.blobs import Blob, unpack
+from auditor.store.shapes import COLLECTING
+from auditor.store.tables import BLOB, RESULT, RUN, SNAPSHOT
+from auditor.store.writing import CHUNK, result_seal
+
+
+class Listed(msgspec.Struct, frozen=True, kw_only=True):
+    """A host's last result."""
+
+    host: str
+    row: int
+    """Number of the result in the store."""
+    reason: str
+    aim: str
+    """Digest of the target as it was then."""
+    snapshot: str | None
+    """Names what was collected: two results with the same have the same snapshot."""
+    collected_at: str | None
+
+
+def listing(connection: Connection, hosts: Sequence[str] | None) -> list[Listed]:
+    """The last result of each host that a collecting run has, by host; of all hosts unless some are named. Raises StoreError."""
+    last = (
+        select(func.max(RESULT.c.number)).join(RUN, RUN.c.number == RESULT.c.run).where(RUN.c.kind.in_(COLLECTING)).group_by(RESULT.c.host)
+    )
+    if hosts is None:
+        return _listed(connection, RESULT.c.number.in_(last))
+    chunks = [hosts[start : start + CHUNK] for start in range(0, len(hosts), CHUNK)]
+    return [found for chunk in chunks for found in _listed(connection, RESULT.c.number.in_(last.where(RESULT.c.host.in_(chunk))))]
+
+
+def _listed(connection: Connection, chosen: ColumnElement[bool]) -> list[Listed]:
+    more = (BLOB.c.digest, SNAPSHOT.c.seal.label("mark"), SNAPSHOT.c.number.label("there"), SNAPSHOT.c.collected_at)
+    joined = (
+        select(RESULT, *more).outerjoin(BLOB, BLOB.c.number == RESULT.c.target).outerjoin(SNAPSHOT, SNAPSHOT.c.number == RESULT.c.snapshot)
+    )
+    return [_one(dict(row._mapping)) for row in connection.execute(joined.where(chosen).order_by(RESULT.c.host))]
+
+
+def _one(row: dict[str, Any]) -> Listed:
+    if row["seal"] != result_seal(row, row["digest"]):
+        raise StoreError("the store is damaged: a result row has changed since it was written", next_step="Restore the store from a copy.")
+    reason, snapshot = str(row["reason"]), None if row["snapshot"] is None else f"{row['snapshot']}:{row['mark']}"
+    if row["snapshot"] is not None and row["there"] is None:
+        reason, snapshot = "unreadable in the store: the snapshot is lost", None
+    return Listed(
+        host=row["host"],
+        row=row["number"],
+        reason=reason,
+        aim=row["digest"],
+        snapshot=snapshot,
+        collected_at=row["collected_at"],
+    )
+
+
+def targets(connection: Connection, digests: Sequence[str]) -> dict[str, Target]:
+    """Targets by digest. Raises StoreError where one is damaged."""
+    found: dict[str, Target] = {}
+    for start in range(0, len(digests), CHUNK):
+        for row in connection.execute(select(BLOB).where(BLOB.c.digest.in_(digests[start : start + CHUNK]))):
+            found[row.digest] = unpack(Blob(digest=row.digest, codec=row.codec, size=row.size, data=bytes(row.data)), Target)
+    return found
