@@ -203,6 +203,7 @@ def _asked(sections: Sections) -> dict[str, Section[Any, Any]]:
     return {name: section for name, section in named.items() if section != Section()}
 
 
+@functools.cache
 def _types(name: str) -> tuple[Any, Any]:
     """Types of a section's records and readings. A name that this version does not know is an error, not a section to forget."""
     for field in msgspec.structs.fields(Sections):
