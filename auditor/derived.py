@@ -45,12 +45,12 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     """Digest of the target."""
     listed: Listed | None
     absent: str | None
-    """Why its evidence does not count, or why there is none."""
+    """Why its evidence does not count, or why there is none; None where there is evidence that counts."""
 
     @property
-    def counts(self) -> bool:
-        """Whether there is evidence that counts."""
-        return self.absent is None and self.listed is not None and self.listed.snapshot is not None
+    def mark(self) -> str | None:
+        """Names the snapshot that counts."""
+        return self.listed.snapshot if self.absent is None and self.listed is not None else None
 
 
 class DerivedFleet:
@@ -86,20 +86,17 @@ class DerivedFleet:
         return self._groups.get(name, ())
 
     def _key(self) -> str:
-        parts = [[one.name, one.aim, one.absent if not one.counts else None, self._mark(one)] for one in self._asked.values()]
+        parts = [(one.name, one.aim, one.absent, one.mark) for one in self._asked.values()]
         return _digest("fleet", self._rules.matrix, msgspec.json.encode(sorted(parts)))
-
-    def _mark(self, one: Asked) -> str | None:
-        return one.listed.snapshot if one.listed is not None and one.counts else None
 
     def _host_key(self, name: str) -> str:
         one = self._asked[name]
-        return _digest("host", self._rules.matrix, f"{name}\n{one.aim}\n{self._mark(one)}".encode())
+        return _digest("host", self._rules.matrix, f"{name}\n{one.aim}\n{one.mark}".encode())
 
     def _make(self, name: str) -> HostFacts:
         """A target's facts from what is kept of it, else from its snapshot."""
         one, groups = self._asked[name], self.groups_of(name)
-        if not one.counts or name in self.index.blind:
+        if one.mark is None or name in self.index.blind:
             return unknown_host(name, groups, one.absent or self.index.blind.get(name, ""), self._detector)
         kept = self._kept.get(name)
         if kept is None:
@@ -124,7 +121,7 @@ class DerivedFleet:
     def _derive(self, targets: Sequence[Target]) -> tuple[FleetIndex, list[Derived]]:
         """The index of the fleet, and what is new of its hosts."""
         groups = {target.name: target.groups for target in targets}
-        keys = {self._host_key(name): name for name, one in self._asked.items() if one.counts}
+        keys = {self._host_key(name): name for name, one in self._asked.items() if one.mark is not None}
         self._kept = {keys[key]: kept for key, kept in self._store.derived(list(keys), KeptHost).items()}
         missing = [name for name in keys.values() if name not in self._kept]
         _LOG.info("deriving %d of %d hosts", len(missing), len(keys))

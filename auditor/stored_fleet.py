@@ -67,7 +67,7 @@ def stored_fleet(
     rules, detector = RuleSet(matrix), Detector(matrix.signatures)
     derived = DerivedFleet(store, rules, detector, asked, save)
     fleet, candidates = derived.open(lambda: targets if targets is not None else list(store.targets(list({*aims.values()})).values()))
-    counting = [one.listed for one in asked if one.counts and one.listed is not None and one.name not in derived.index.blind]
+    counting = [one.listed for one in asked if one.mark is not None and one.listed is not None and one.name not in derived.index.blind]
     return StoredFleet(
         fleet=fleet,
         targets=tuple(Known(one.name, derived.groups_of(one.name)) for one in asked),

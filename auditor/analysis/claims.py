@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from auditor.analysis.copyjobs import CopyJob, copy_jobs
+from auditor.analysis.copyrecord import CopyJob
 from auditor.model.host import LogonReading, NetworkRecord, Snapshot
 
 if TYPE_CHECKING:
@@ -21,6 +21,10 @@ if TYPE_CHECKING:
 
 TOLD_LOGONS = 5
 """Logons kept of one source, newest first."""
+
+
+SECTIONS = ("network", "tasks", "scripts", "jobs", "logons", "memory", "system")
+"""Sections that claims are read from."""
 
 
 class LogonSource(msgspec.Struct, frozen=True, array_like=True):
@@ -60,6 +64,9 @@ def claims_of(facts: HostFacts) -> Claims:
 
 
 def _copies(snapshot: Snapshot) -> tuple[CopyJob, ...]:
+    # readers of scripts in four languages, which kept claims do without
+    from auditor.analysis.copyjobs import copy_jobs
+
     sections = snapshot.sections
     return copy_jobs(snapshot) if sections.tasks.usable or sections.scripts.usable or sections.jobs.usable else ()
 

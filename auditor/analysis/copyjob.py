@@ -1,13 +1,12 @@
-"""The copy job: what a walk found, as the graph and the reports see it; and the walk's set-up that all readers share."""
+"""What a walk found, as a copy job; and the walk's set-up that all readers share."""
 
 from __future__ import annotations
 
 import functools
 from collections.abc import Mapping
 
-import msgspec
-
 from auditor.analysis.batch import run_batch, run_line
+from auditor.analysis.copyrecord import CopyJob
 from auditor.analysis.programs import run_program
 from auditor.analysis.psscript import run_powershell
 from auditor.analysis.robocopy import job_words, read_robocopy
@@ -24,36 +23,6 @@ def _run_job_file(walker: Walker, text: str, state: State) -> None:
 
 
 INTERPRETERS = {"batch": run_batch, "cmd": run_line, "powershell": run_powershell, "vbscript": run_vbscript, "robocopy": _run_job_file}
-
-
-class CopyJob(msgspec.Struct, frozen=True, kw_only=True):
-    """One copy that a host makes, once or by a schedule."""
-
-    host: str
-    """Target whose snapshot states it."""
-    source: CopyEnd
-    destination: CopyEnd
-    tool: str
-    """robocopy, xcopy, copy, move, Copy-Item, Move-Item, scp, rsync, ftp, ...; `unknown` for what a limit cut."""
-    destructive: bool | None = None
-    """Whether files at the destination can be deleted, or the source is moved."""
-    writes_executables: bool | None = None
-    """Whether executables can be among what is written; None is not known."""
-    hours: tuple[int, ...] | None = None
-    """Local hours in which it runs (the command's own run hours, else the task's start hours), where known."""
-    enabled: bool | None = None
-    """Whether the task that leads to it is enabled; None where there is no task or it does not say."""
-    reason: str = ""
-    """Why an end is unresolved or not a server."""
-    command: str = ""
-    """The statement that copies, redacted."""
-    steps: tuple[Evidence, ...] = ()
-    """From the task over each script to the line that copies."""
-
-    @property
-    def crosses(self) -> bool:
-        """Whether an end lies on another host that the text names."""
-        return "remote" in (self.source.kind, self.destination.kind)
 
 
 def new_walker(scripts: Mapping[str, str | None], steps: int = MAX_STEPS) -> Walker:

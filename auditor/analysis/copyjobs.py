@@ -13,9 +13,10 @@ from collections.abc import Callable, Iterable
 
 import msgspec
 
-from auditor.analysis.copyjob import INTERPRETERS, CopyJob, job_of, new_walker, stopped
+from auditor.analysis.copyjob import INTERPRETERS, job_of, new_walker, stopped
 from auditor.analysis.copyless import run_action, shared, without_copies
 from auditor.analysis.copylines import parse_command
+from auditor.analysis.copyrecord import CopyJob
 from auditor.analysis.programs import read_sql
 from auditor.analysis.shellstate import State
 from auditor.analysis.unknowns import cleaned

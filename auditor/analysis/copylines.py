@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from auditor.analysis.commandline import head_and_rest
-from auditor.analysis.copyjob import INTERPRETERS, CopyJob, job_of, new_walker, stopped, unfollowed
+from auditor.analysis.copyjob import INTERPRETERS, job_of, new_walker, stopped, unfollowed
+from auditor.analysis.copyrecord import CopyJob
 from auditor.analysis.pscmdlets import CMDLETS
 from auditor.analysis.shellstate import State
 from auditor.analysis.unknowns import cleaned

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from auditor.analysis.copyjobs import CopyJob
+from auditor.analysis.copyrecord import CopyJob
 from auditor.analysis.facts import HostFacts
 from auditor.analysis.naming import Naming
 from auditor.model.finding import CopyEnd, Edge, EdgeKind

@@ -41,28 +41,26 @@ def listing(connection: Connection, hosts: Sequence[str] | None) -> list[Listed]
     return [found for chunk in chunks for found in _listed(connection, RESULT.c.number.in_(last.where(RESULT.c.host.in_(chunk))))]
 
 
+_SEALED = ("run", "host", "status", "reason", "next_step", "seconds", "snapshot")
+
+
 def _listed(connection: Connection, chosen: ColumnElement[bool]) -> list[Listed]:
-    more = (BLOB.c.digest, SNAPSHOT.c.seal.label("mark"), SNAPSHOT.c.number.label("there"), SNAPSHOT.c.collected_at)
-    joined = (
-        select(RESULT, *more).outerjoin(BLOB, BLOB.c.number == RESULT.c.target).outerjoin(SNAPSHOT, SNAPSHOT.c.number == RESULT.c.snapshot)
-    )
-    return [_one(dict(row._mapping)) for row in connection.execute(joined.where(chosen).order_by(RESULT.c.host))]
+    own = [RESULT.c[name] for name in (*_SEALED, "number", "seal")]
+    more = (BLOB.c.digest, SNAPSHOT.c.number, SNAPSHOT.c.seal, SNAPSHOT.c.collected_at)
+    joined = select(*own, *more).outerjoin(BLOB, BLOB.c.number == RESULT.c.target)
+    joined = joined.outerjoin(SNAPSHOT, SNAPSHOT.c.number == RESULT.c.snapshot)
+    rows = connection.execute(joined.where(chosen).order_by(RESULT.c.host)).all()
+    return [_one(dict(zip(_SEALED, row, strict=False)), *row[len(_SEALED) :]) for row in rows]
 
 
-def _one(row: dict[str, Any]) -> Listed:
-    if row["seal"] != result_seal(row, row["digest"]):
+def _one(row: dict[str, Any], number: int, mark: str, aim: str, there: int | None, snapshot_mark: str | None, at: str | None) -> Listed:
+    if mark != result_seal(row, aim):
         raise StoreError("the store is damaged: a result row has changed since it was written", next_step="Restore the store from a copy.")
-    reason, snapshot = str(row["reason"]), None if row["snapshot"] is None else f"{row['snapshot']}:{row['mark']}"
-    if row["snapshot"] is not None and row["there"] is None:
-        reason, snapshot = "unreadable in the store: the snapshot is lost", None
-    return Listed(
-        host=row["host"],
-        row=row["number"],
-        reason=reason,
-        aim=row["digest"],
-        snapshot=snapshot,
-        collected_at=row["collected_at"],
-    )
+    snapshot, reason = row["snapshot"], row["reason"]
+    if snapshot is not None and there is None:
+        snapshot, reason = None, "unreadable in the store: the snapshot is lost"
+    named = None if snapshot is None else f"{snapshot}:{snapshot_mark}"
+    return Listed(host=row["host"], row=number, reason=reason, aim=aim, snapshot=named, collected_at=at)
 
 
 def targets(connection: Connection, digests: Sequence[str]) -> dict[str, Target]:

@@ -107,7 +107,7 @@ def _check_wave(
 def _changed(moment: Moment, host: str, wave: Wave, detector: Detector) -> tuple[State, list[Prerequisite]]:
     """The host after the wave's changes, with what had to be met before each of them."""
     facts = moment.fleet.hosts[host]
-    state = moment.states.get(host) or State(snapshot=facts.snapshot, groups=facts.groups)
+    state = moment.states.get(host) or State(snapshot=facts.snapshot, groups=facts.groups, before=facts)
     needs: dict[Prerequisite, None] = {}
     for number, change in enumerate(wave.changes):
         facts = facts_of(state, detector)

@@ -13,6 +13,7 @@ from typing import Any
 
 import msgspec
 
+from auditor.analysis.claims import SECTIONS
 from auditor.analysis.detect import Detector
 from auditor.analysis.facts import HostFacts
 from auditor.model.finding import Evidence, Product
@@ -35,6 +36,8 @@ class State(msgspec.Struct, frozen=True, kw_only=True):
     """Signature ids that were removed."""
     notes: Mapping[tuple[str, str], str] = {}
     """Section and case-folded record to why what is not known of it is not."""
+    before: HostFacts | None = None
+    """The host as it was collected."""
     brought: tuple[Evidence, ...] = ()
     """What the changes do, record by record: `field` is brought, replaced or removed."""
 
@@ -117,9 +120,16 @@ def facts_of(state: State, detector: Detector) -> HostFacts:
     """The host as rules see it: products recognised on the forked snapshot, with what the changes state of them before that."""
     facts = HostFacts(state.snapshot, state.groups, notes=state.notes)
     detector.detect(facts)
+    if state.before is not None and _claims_the_same(state.snapshot, state.before.snapshot):
+        facts.claims = state.before.claims
     seen = {product.id: product for product in facts.products if product.id not in state.gone}
     facts.products = tuple(sorted({**seen, **state.stated}.values(), key=lambda product: product.id))
     known = {*state.stated, *state.gone}
     facts.unsure = {id_: reasons for id_, reasons in facts.unsure.items() if id_ not in known}
     facts.doubts = {key: reasons for key, reasons in facts.doubts.items() if key[0] not in known} | dict(state.doubts)
     return facts
+
+
+def _claims_the_same(snapshot: Snapshot, other: Snapshot) -> bool:
+    """Whether nothing has changed that claims of ties are read from."""
+    return all(getattr(snapshot.sections, name) is getattr(other.sections, name) for name in SECTIONS)
