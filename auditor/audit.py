@@ -21,6 +21,7 @@ from auditor.probes.bundle import SCRIPTED_SECTIONS, ProbeRequest
 from auditor.report.coverage import host_coverage, refused_coverage
 
 if TYPE_CHECKING:
+    from auditor.analysis.fleet import Fleet
     from auditor.collect.fleet import Limits
     from auditor.inventory import Inventory
     from auditor.store import Store
@@ -112,8 +113,13 @@ def results_in_order(store: Store, run: str, inventory: Inventory) -> list[Asked
     return [stored[target.name] for target in inventory.targets if target.name in stored]
 
 
-def check(asked: Sequence[Asked], matrix: Matrix, run: Run, refused: Iterable[Problem] = ()) -> Report:
-    """Evaluates the rules over what was collected. `refused` are inventory hosts that can't be asked; they count as not seen."""
+def check(
+    asked: Sequence[Asked], matrix: Matrix, run: Run, refused: Iterable[Problem] = (), made: Callable[[Fleet], None] | None = None
+) -> Report:
+    """Evaluates the rules over what was collected. `refused` are inventory hosts that can't be asked; they count as not seen.
+
+    `made` is told the fleet that was made of it.
+    """
     from auditor.analysis.evaluate import evaluate_rules
     from auditor.analysis.fleet import build_fleet
     from auditor.analysis.ruleset import RuleSet
@@ -121,6 +127,8 @@ def check(asked: Sequence[Asked], matrix: Matrix, run: Run, refused: Iterable[Pr
     snapshots = {target.name: result.snapshot for target, result in asked if result.snapshot is not None}
     reasons = {target.name: result.reason for target, result in asked if result.snapshot is None}
     fleet = build_fleet(snapshots, [target for target, _ in asked], matrix, reasons)
+    if made is not None:
+        made(fleet)
     evaluation = evaluate_rules(fleet, RuleSet(matrix, today=run.started_at[:10]))
     return Report(
         run=run,

@@ -91,7 +91,7 @@ class DerivedFleet:
 
     def _host_key(self, name: str) -> str:
         one = self._asked[name]
-        return _digest("host", self._rules.matrix, f"{name}\n{one.aim}\n{one.mark}".encode())
+        return _host_key(self._rules.matrix, name, one.aim, one.mark)
 
     def _make(self, name: str) -> HostFacts:
         """A target's facts from what is kept of it, else from its snapshot."""
@@ -160,6 +160,19 @@ class DerivedFleet:
             _LOG.info("derived facts are not kept: %s", error.message)
 
 
+def keep_hosts(store: Store, matrix: Matrix, fleet: Fleet, targets: Iterable[Target]) -> None:
+    """Keeps what was derived of the hosts of a fleet, as far as the store holds nothing newer of them."""
+    rules, aims = RuleSet(matrix), {target.name: aim_of(target) for target in targets}
+    rows = []
+    for listed in store.listing():
+        facts = fleet.hosts.get(listed.host)
+        if facts is None or not facts.collected or listed.snapshot is None or facts.snapshot.collected_at != listed.collected_at:
+            continue
+        key = _host_key(matrix, listed.host, aims.get(listed.host, listed.aim), listed.snapshot)
+        rows.append(Derived(key=key, host=listed.host, value=keep(facts, rules)))
+    store.save_derived(rows)
+
+
 def save_into(where: str | Path) -> Save:
     """Keeps in the store at a path or an address, where that can be written."""
 
@@ -173,6 +186,10 @@ def save_into(where: str | Path) -> Save:
 def aim_of(target: Target) -> str:
     """Names a target with all that the inventory says of it."""
     return hashlib.sha256(msgspec.json.encode(target, order="deterministic")).hexdigest()
+
+
+def _host_key(matrix: Matrix, name: str, aim: str, mark: str | None) -> str:
+    return _digest("host", matrix, f"{name}\n{aim}\n{mark}".encode())
 
 
 def _digest(what: str, matrix: Matrix, content: bytes) -> str:

@@ -5,6 +5,7 @@ Evidence that is older than allowed, or dated in the future, counts as not seen:
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, NamedTuple
@@ -13,8 +14,8 @@ from auditor.analysis.detect import Detector
 from auditor.analysis.evaluate import Candidates
 from auditor.analysis.fleet import Fleet
 from auditor.analysis.ruleset import RuleSet
-from auditor.derived import Asked, DerivedFleet, Save, aim_of
-from auditor.model.errors import UsageError
+from auditor.derived import Asked, DerivedFleet, Save, aim_of, keep_hosts
+from auditor.model.errors import AuditorError, UsageError
 from auditor.model.host import Target
 from auditor.model.rule import Matrix
 
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
     from auditor.store import Store
     from auditor.store.listing import Listed
 
+DEFAULT_AGE = timedelta(days=7)
+"""Evidence that is older is refused unless more is allowed."""
+_LOG = logging.getLogger(__name__)
 _AHEAD = timedelta(days=1)
 """So far a host's clock may be before ours."""
 
@@ -79,6 +83,18 @@ def stored_fleet(
         oldest=min((found.collected_at for found in counting if found.collected_at), default=None),
         versions=derived.index.versions,
     )
+
+
+def keep_fleet(store: Store, matrix: Matrix, fleet: Fleet, targets: Sequence[Target], now: datetime) -> None:
+    """Keeps what was derived of a fleet, and the index of all that the store holds, so that the next pre-check finds both.
+
+    A favour to that: where it fails, the log says so, and the pre-check derives by itself.
+    """
+    try:
+        keep_hosts(store, matrix, fleet, targets)
+        stored_fleet(store, matrix, None, now, DEFAULT_AGE, store.save_derived)
+    except AuditorError as error:
+        _LOG.warning("derived facts are not kept: %s", error.message)
 
 
 def _asked(name: str, aim: str, listed: Listed | None, now: datetime, max_age: timedelta) -> Asked:

@@ -19,6 +19,11 @@ from auditor.model.errors import UsageError
 from auditor.model.finding import Report
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from auditor.analysis.fleet import Fleet
+    from auditor.model.host import Target
+    from auditor.model.rule import Matrix
     from auditor.store import Store, StoredHost
     from auditor.store.shapes import RunState
 
@@ -36,10 +41,12 @@ def audit(every: Everywhere, fail_on: str, waivers: tuple[Path, ...], **asking: 
     outputs = Outputs.plan(every, format_names())
     with asked("audit", every, Asking(**asking)) as done:
         hosts = results_in_order(done.store, done.run, done.inventory)
-        report = evaluate(hosts, done.matrix, run_of(done.run, done.started, done.matrix), done.inventory.refused)
+        fleets: list[Fleet] = []
+        report = evaluate(hosts, done.matrix, run_of(done.run, done.started, done.matrix), done.inventory.refused, fleets.append)
         report = with_waivers(report, waivers, done.inventory.targets, [rule.id for rule in done.matrix.rules])
         ended: RunState = "interrupted" if done.interrupted else "finished"
         done.store.finish_run(done.run, report, state=ended, rules=[rule.id for rule in done.matrix.rules])
+        _keep(done.store, done.matrix, fleets, done.inventory.targets)
         where = done.store.where
     _show(outputs, report, every, where)
     return INTERRUPTED if done.interrupted else coverage_and_findings(report, fail_on)
@@ -102,12 +109,24 @@ def check(every: Everywhere, fail_on: str, waivers: tuple[Path, ...], trust_inve
             hosts = [(host.target, host.result) for host in stored.values()]
         started = timestamp(lambda: datetime.now(UTC))
         run = store.begin_run("check", started, __version__)
-        report = evaluate(hosts, matrix, run_of(run, started, matrix), refused)
+        fleets: list[Fleet] = []
+        report = evaluate(hosts, matrix, run_of(run, started, matrix), refused, fleets.append)
         report = with_waivers(report, waivers, [target for target, _ in hosts], [rule.id for rule in matrix.rules])
         store.link_results(run, list(stored.values()))
         store.finish_run(run, report, rules=[rule.id for rule in matrix.rules])
+        _keep(store, matrix, fleets, [target for target, _ in hosts])
     _show(outputs, report, every, store.where)
     return coverage_and_findings(report, fail_on)
+
+
+def _keep(store: Store, matrix: Matrix, fleets: Sequence[Fleet], targets: Sequence[Target]) -> None:
+    """Keeps what was derived for the next pre-check."""
+    from datetime import UTC, datetime
+
+    from auditor.stored_fleet import keep_fleet
+
+    for fleet in fleets:
+        keep_fleet(store, matrix, fleet, targets, datetime.now(UTC))
 
 
 def _limited(store: Store, limit: str | None) -> list[StoredHost]:
