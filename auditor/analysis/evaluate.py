@@ -82,7 +82,7 @@ class ScannedCandidates:
     def _note_all(self, fleet: Fleet) -> None:
         if self._may is None:
             for name in fleet.collected:
-                self.note(name, self._rules.concerning(fleet.hosts[name]))
+                self.note(name, self._rules.concerning(fleet.hosts[name], fleet.ties))
 
     def concerned(self, fleet: Fleet, rule: str) -> Collection[str]:
         """See Candidates."""
@@ -184,7 +184,7 @@ def _collected(fleet: Fleet, names: Iterable[str]) -> list[str]:
 def _decide_hosts(fleet: Fleet, rules: RuleSet, tables: _Tables, names: Sequence[str], note: Callable[[str, Concern], None] | None) -> None:
     """Rules with one role on some hosts. Rules that can't concern a host are counted without being decided."""
     for name in names:
-        concern = rules.concerning(fleet.hosts[name])
+        concern = rules.concerning(fleet.hosts[name], fleet.ties)
         if note is not None:
             note(name, concern)
         _decide_host(fleet, concern, name, tables)
@@ -203,7 +203,10 @@ def _decide_host(fleet: Fleet, concern: Concern, name: str, tables: _Tables) -> 
         if binding is None:
             binding = bindings[role] = Binding({role: facts}, ties)
         verdict, outcome = compiled.decide(binding, concern.shown)
-        tables.note(compiled.rule, verdict, (name,), outcome)
+        if outcome.value is False:
+            tables.counts[compiled.rule.id][verdict] += 1
+        else:
+            tables.note(compiled.rule, verdict, (name,), outcome)
 
 
 def _decide_further(fleet: Fleet, rules: RuleSet, tables: _Tables, around: Around) -> None:

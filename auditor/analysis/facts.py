@@ -204,6 +204,11 @@ class HostFacts:
         return found
 
     @cached_property
+    def driver_hashes(self) -> frozenset[str | None]:
+        """SHA-256 of the drivers; None among them where one has none."""
+        return frozenset(map(attrgetter("sha256"), self.sections.drivers.records))
+
+    @cached_property
     def services(self) -> Mapping[str, tuple[ServiceRecord, ...]]:
         """Services by case-folded name."""
         return _index((record.name.casefold(), record) for record in self.sections.services.records)

@@ -38,7 +38,7 @@ from auditor.model.table import DriversTable, ProductsTable, Table
 Gate = frozenset[str]
 Gates = tuple[Gate, ...]
 _RANK: Mapping[str, int] = MappingProxyType(
-    {"product": 1, "defender": 2, "filters": 2, "others": 2, "meet": 1, "role": 2, "os": 3, "type": 4}
+    {"ties": 1, "product": 1, "defender": 2, "filters": 2, "others": 2, "meet": 1, "role": 2, "os": 3, "type": 4}
 )
 """How little a kind of token says: the gate of the lowest rank is looked up first, the others are held against the host's tokens."""
 
@@ -67,6 +67,8 @@ def gates_of(condition: Condition | None, role: str, known: Knowledge) -> Gates:
         return _counted(selector, role, known)
     if getattr(selector, "host", role) not in (None, role):
         return ()
+    if isinstance(selector, CollisionSelector):
+        return _both_jobs(selector)
     gate = _GATES[type(selector)](selector, known) if type(selector) in _GATES else None
     return () if gate is None else (gate,)
 
@@ -186,11 +188,10 @@ def _task(selector: TaskSelector, known: Knowledge) -> Gate | None:
     return None if selector.command is None else frozenset({f"command:{selector.command.casefold()}"})
 
 
-def _collision(selector: CollisionSelector, known: Knowledge) -> Gate | None:
-    """Command lines of one of the two kinds of jobs; a kind that copies are counted to is not told by command lines alone."""
-    del known
-    parts = [part.commands for part in (selector.one, selector.other) if not part.copies]
-    return frozenset(f"command:{text.casefold()}" for text in min(parts, key=len)) if parts else None
+def _both_jobs(selector: CollisionSelector) -> Gates:
+    """Each of the two kinds of jobs must be there, copies by the tie that they make."""
+    parts = [(part.commands, ("ties:copies-to",) if part.copies else ()) for part in (selector.one, selector.other)]
+    return tuple(frozenset((*(f"command:{text.casefold()}" for text in commands), *copies)) for commands, copies in parts)
 
 
 def _exclusions(selector: ExclusionsSelector, known: Knowledge) -> Gate | None:
@@ -228,6 +229,5 @@ _GATES: Mapping[type, Callable[..., Gate | None]] = MappingProxyType(
         ProgramSelector: _program,
         FileSelector: _file,
         TaskSelector: _task,
-        CollisionSelector: _collision,
     }
 )

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from auditor.analysis.binding import Binding, Setting
+from auditor.analysis.binding import Binding, Setting, Ties
 from auditor.analysis.condition import compile_condition, selectors_of
 from auditor.analysis.facts import HostFacts
 from auditor.analysis.gates import Gates, Knowledge, gates_of
@@ -114,9 +114,9 @@ class RuleSet:
         self.plans = tuple(plan for pair in self.pairs for plan in pair.roles.values())
         self._triggers = Triggers([*(c.gates for c in self.single), *(p.gates for p in self.plans)], [c.when_gates for c in self.single])
 
-    def concerning(self, facts: HostFacts) -> Concern:
-        """What of the rules can concern a host."""
-        shown = self._triggers.shown(facts)
+    def concerning(self, facts: HostFacts, ties: Ties | None = None) -> Concern:
+        """What of the rules can concern a host, with its ties where they are known."""
+        shown = self._triggers.shown(facts, ties)
         single: list[CompiledRule] = []
         plans: list[RolePlan] = []
         for number in (*self._triggers.always, *self._triggers.rules_for(shown)):

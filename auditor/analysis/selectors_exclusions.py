@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Sequence
+from functools import partial
 
 from auditor.analysis.binding import Binding, Setting, Test
 from auditor.analysis.facts import HostFacts, security_key
@@ -33,7 +34,7 @@ class _Found:
 
     def __init__(self) -> None:
         self.texts: list[tuple[str, str]] = []
-        self.evidence: dict[str, Evidence] = {}
+        self.evidence: dict[str, Callable[[], Evidence]] = {}
         self.missing: list[str] = []
 
 
@@ -73,7 +74,7 @@ def _read(facts: HostFacts, product: str, places: Sequence[ExclusionPlace]) -> _
                 continue
             text = record.name if place.held_in == "name" else record.data
             if text:
-                _add(found, f"{place.kind} {text}", facts.evidence("security", security_key(record), "data", text))
+                _add(found, f"{place.kind} {text}", partial(facts.evidence, "security", security_key(record), "data", text))
     if places and (unseen := facts.unseen("security")) is not None:
         found.missing.append(unseen)
     return found
@@ -89,10 +90,10 @@ def _read_defender(facts: HostFacts, found: _Found) -> None:
         if record.exclusions is None:
             found.missing.append(facts.why("defender", record.name, "exclusions"))
         for text in record.exclusions or ():
-            _add(found, text, facts.evidence("defender", record.name, "exclusions", text))
+            _add(found, text, partial(facts.evidence, "defender", record.name, "exclusions", text))
 
 
-def _add(found: _Found, text: str, evidence: Evidence) -> None:
+def _add(found: _Found, text: str, evidence: Callable[[], Evidence]) -> None:
     kind, _, _ = text.partition(" ")
     found.texts.append((kind.casefold(), normal(text)))
     found.evidence[normal(text)] = evidence
@@ -115,7 +116,7 @@ def normal(text: str) -> str:
 def _has(found: _Found, patterns: Sequence[Callable[[str], bool]]) -> Outcome:
     hits = [text for _, text in found.texts if any(fits(text) for fits in patterns)]
     if hits:
-        return Outcome(True, tuple(found.evidence[text] for text in dict.fromkeys(hits)))
+        return Outcome(True, tuple(found.evidence[text]() for text in dict.fromkeys(hits)))
     return unknown(*dict.fromkeys(found.missing)) if found.missing else FALSE
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
+from itertools import chain
 from typing import Any
 
 from auditor.analysis.binding import Binding, Setting, Test
@@ -50,21 +51,24 @@ def _screen(selector: DriverSelector, setting: Setting) -> Callable[[HostFacts],
     tests = [(field, test) for field, part in asked for _, test in driver_tests(part, setting)]
     table = setting.lists.get(selector.resembles) if selector.resembles else None
     names = frozenset(name for name, _ in table.names) if isinstance(table, DriversTable) else None
+    hashes = setting.tables.get(selector.table, frozenset()) if selector.table is not None else None
 
     def chosen(facts: HostFacts) -> Iterable[DriverRecord]:
         if names is not None:
             return {id(record): record for name in names.intersection(facts.drivers) for record in facts.drivers[name]}.values()
         records = facts.sections.drivers.records
-        fewest: list[int] | None = None
+        fewest: list[Sequence[int]] | None = None
+        count = len(records)
+        if hashes is not None and None not in facts.driver_hashes:
+            fewest = [(number,) for number, record in enumerate(records) if record.sha256 in hashes] if hashes & facts.driver_hashes else []
+            count = len(fewest)
         for field, test in tests:
-            fitting = [
-                number for numbers in facts.drivers_by(field).values() if test(records[numbers[0]]) is not False for number in numbers
-            ]
-            if fewest is None or len(fitting) < len(fewest):
-                fewest = fitting
+            fitting = [numbers for numbers in facts.drivers_by(field).values() if test(records[numbers[0]]) is not False]
+            if fewest is None or sum(map(len, fitting)) < count:
+                fewest, count = fitting, sum(map(len, fitting))
             if not fewest:
                 return ()
-        return records if fewest is None else [records[number] for number in sorted(fewest)]
+        return records if fewest is None else [records[number] for number in sorted(chain.from_iterable(fewest))]
 
     return chosen
 
@@ -76,8 +80,7 @@ def _of_others(companies: tuple[str, ...]) -> FieldTest:
 
 def _unhashed(facts: HostFacts) -> str:
     """One line instead of one for each driver, where no hash was collected at all."""
-    records = facts.sections.drivers.records
-    if not records or any(record.sha256 for record in records):
+    if not facts.driver_hashes or any(facts.driver_hashes):
         return ""
     return f"{facts.name}: drivers: sha256: no driver's hash was collected: collect with hashes of drivers"
 

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
+from auditor.analysis.binding import Ties
 from auditor.analysis.facts import HostFacts
 from auditor.analysis.gates import Gates, best
 from auditor.analysis.nameindex import NameIndex
@@ -42,14 +43,16 @@ class Triggers:
         self._commands = _Remembered({token: compile_pattern(name) for name, token in named.get("command", {}).items()})
         self._files = _Remembered({token: file_test(name) for name, token in named.get("file", {}).items()})
         self._paths = {name: name for name in named.get("file", {})}
+        self._ties = tuple(named.get("ties", {}).items())
 
-    def shown(self, facts: HostFacts) -> set[str]:
-        """The tokens that a host shows, of those that the rules name."""
+    def shown(self, facts: HostFacts, ties: Ties | None = None) -> set[str]:
+        """The tokens that a host shows, of those that the rules name. Without `ties` it shows that it may have any."""
         shown: set[str] = set()
         for named, make in self._makers:
             shown.update(make(facts, named))
         for listing in self._listings:
             shown.update(listing.of(facts))
+        shown.update(token for kind, token in self._ties if ties is None or _tied(facts.name, kind, ties))
         self._show_commands(facts, shown)
         self._show_files(facts, shown)
         return shown
@@ -108,6 +111,13 @@ class _Remembered:
 
 Named = Mapping[str, str]
 """Names of one kind that rules ask for, to their tokens."""
+
+
+def _tied(name: str, kind: str, ties: Ties) -> bool:
+    """Whether a host has ties of a kind, or may have some as their source."""
+    if any(ties.neighbours(name, direction, kind, None) for direction in ("out", "in")):
+        return True
+    return bool(ties.side_doubt(name, "source", kind, None) or ties.open_doubts(name, "source", kind))
 
 
 def _products(facts: HostFacts, named: Named) -> Iterator[str]:
