@@ -15,6 +15,7 @@ from auditor.model.history import FleetHistory, HostHistory
 from auditor.model.host import Snapshot
 from auditor.model.hypothesis import Investigation, WavesDocument
 from auditor.model.notice import Notice
+from auditor.model.whatif import Impact, Precheck
 from auditor.report.chain import Chain
 
 PUBLISHED: tuple[tuple[str, Any], ...] = (
@@ -22,6 +23,8 @@ PUBLISHED: tuple[tuple[str, Any], ...] = (
     ("snapshot", Snapshot),
     ("explanation", Chain),
     ("crash", CrashDocument),
+    ("precheck", Precheck),
+    ("impact", Impact),
     ("investigation", Investigation),
     ("waves", WavesDocument),
     ("case", Case),
