@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 from auditor import __version__
 from auditor.analysis.precheck.run import NO_WAIVERS, check_waves, worst
-from auditor.analysis.precheck.spec import driver_change, read_change
+from auditor.analysis.precheck.spec import driver_change, read_change, with_altitudes
 from auditor.changefile import PlannedWave, load_changes, read_driver
 from auditor.model.errors import UsageError
 from auditor.model.pattern import matches_any
@@ -56,7 +56,8 @@ def precheck(stored: StoredFleet, wanted: Wanted, now: datetime, waivers: Waiver
     unknown: list[HostAnswer] = []
     for wave in planned:
         chosen = _choose(stored, Wanted(limit=",".join(wave.hosts))) if wave.hosts else default
-        waves.append(Wave(name=wave.name, hosts=chosen.known, changes=wave.changes))
+        changes = tuple(with_altitudes(change, stored.rules.matrix.lists) for change in wave.changes)
+        waves.append(Wave(name=wave.name, hosts=chosen.known, changes=changes))
         unknown += [_nothing_known(stored, host, wave) for host in chosen.unknown]
     outcome = check_waves(stored.fleet, waves, stored.rules, stored.detector, now, stored.candidates, waivers)
     order = {wave.name: number for number, wave in enumerate(waves)}

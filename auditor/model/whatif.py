@@ -46,6 +46,8 @@ class DriverFile(msgspec.Struct, frozen=True, kw_only=True):
     """Whether it calls the filter manager, so that it is a minifilter; None where its imports can't be read."""
     signed: bool = False
     """Whether it carries a signature; that it is valid is not checked."""
+    altitudes: tuple[str, ...] = ()
+    """Altitudes that the matrix' tables say were given to a driver of this name."""
 
 
 class Change(msgspec.Struct, frozen=True, kw_only=True):

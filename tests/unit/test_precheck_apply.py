@@ -9,10 +9,12 @@ import pytest
 from auditor.analysis.detect import Detector
 from auditor.analysis.facts import HostFacts
 from auditor.analysis.precheck.apply import apply_change
+from auditor.analysis.precheck.spec import with_altitudes
 from auditor.analysis.precheck.state import State, facts_of
 from auditor.model.finding import Product
 from auditor.model.host import DriverRecord
 from auditor.model.rule import Matrix
+from auditor.model.table import AltitudesTable
 from auditor.model.whatif import Change, ChangeKind, DriverFile
 from tests.unit.small_fleet import DENIED, GUARD, KEY, kept, signature, snapshot
 from tests.unit.small_precheck import GUARD_INSTALLED, OLD_SERVER, PLAIN, SYSTEM, change, world
@@ -194,3 +196,12 @@ def test_a_filter_that_is_known_has_its_altitude() -> None:
     one = Change(kind="driver", said="--driver guard.sys", driver=DriverFile(file="guard.sys", record=record, filter=True))
     assert [(f.name, f.altitude) for f in after(PLAIN, one)[1].sections.filters.records] == [("guard", "321000")]
     assert kept("a", "b")["kind"] == "registry"
+
+
+@pytest.mark.parametrize(("filter_", "altitudes"), [(True, ["389999.5", "41000"]), (False, []), (None, [])])
+def test_a_filter_of_the_tables_has_the_altitudes_that_were_given_to_it(filter_: bool | None, altitudes: list[str]) -> None:
+    owners = {"389999.5": frozenset({"bad"}), "41000": frozenset({"other", "bad"}), "42000": frozenset({"other"})}
+    table = AltitudesTable(id="a", source="s", licence="l", date="2026-01-01", owners=owners)
+    change = with_altitudes(_file(filter=filter_), {"a": table})
+    assert [f.altitude for f in after(PLAIN, change)[1].sections.filters.records] == altitudes
+    assert with_altitudes(Change(kind="remove", said="x", product="guard"), {"a": table}).driver is None

@@ -110,7 +110,7 @@ def _put_driver(state: State, change: Change, file: DriverFile, signatures: Mapp
     there = any(f.name.casefold() == record.name.casefold() for f in state.section("filters").records)
     if file.filter is False or there:
         return state
-    if known := _known_filters(record.name, signatures):
+    if known := _known_filters(record.name, file, signatures):
         return state.with_records("filters", known, change.said)
     reason = "its altitude stands in its .inf file, not in the driver" if file.filter else f"whether it is a filter: {NOT_KNOWN}"
     return state.with_gaps("filters", [record.name], reason)
@@ -121,8 +121,9 @@ def _file_name(record: object) -> str:
     return path.replace("/", "\\").rsplit("\\", 1)[-1].casefold().removesuffix(".sys")
 
 
-def _known_filters(name: str, signatures: Mapping[str, Signature]) -> list[FilterRecord]:
-    """The instances of a filter that some product's signature describes."""
+def _known_filters(name: str, file: DriverFile, signatures: Mapping[str, Signature]) -> list[FilterRecord]:
+    """The instances of a filter that some product's signature describes, else those whose altitudes were given to its name."""
     parts = (part for signature in signatures.values() for part in signature.installs)
     drivers = (driver for part in parts for driver in part.drivers or () if driver.name.casefold() == name.casefold())
-    return next(([*filter_records(driver)] for driver in drivers if driver.altitudes), [])
+    given = [FilterRecord(name=name, instance=name, altitude=altitude) for altitude in file.altitudes if file.filter]
+    return next(([*filter_records(driver)] for driver in drivers if driver.altitudes), given)

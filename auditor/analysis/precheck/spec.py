@@ -11,10 +11,14 @@ import difflib
 from collections.abc import Iterable, Mapping
 from typing import Any, cast, get_args
 
+import msgspec
+
+from auditor.analysis.facts import altitude_of
 from auditor.model.errors import UsageError
 from auditor.model.finding import ProductRole
 from auditor.model.selector import Generation
 from auditor.model.signature import Signature
+from auditor.model.table import AltitudesTable, Table
 from auditor.model.version import parse_version
 from auditor.model.whatif import Change, ChangeKind, DriverFile
 
@@ -58,6 +62,18 @@ def read_change(kind: ChangeKind, text: str, said: str, signatures: Mapping[str,
 def driver_change(file: DriverFile, said: str) -> Change:
     """The change that puts a driver's file in place."""
     return Change(kind="driver", said=said, driver=file)
+
+
+def with_altitudes(change: Change, lists: Mapping[str, Table]) -> Change:
+    """A driver's change with the altitudes that tables say were given to it."""
+    if change.driver is None:
+        return change
+    name = change.driver.record.name.casefold().removesuffix(".sys")
+    tables = [table for table in lists.values() if isinstance(table, AltitudesTable)]
+    given = {
+        altitude for table in tables for altitude, names in table.owners.items() if name in names and altitude_of(altitude) is not None
+    }
+    return msgspec.structs.replace(change, driver=msgspec.structs.replace(change.driver, altitudes=tuple(sorted(given))))
 
 
 def _signature(name: str, said: str, signatures: Mapping[str, Signature]) -> Signature:
