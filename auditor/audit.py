@@ -21,7 +21,7 @@ from auditor.probes.bundle import SCRIPTED_SECTIONS, ProbeRequest
 from auditor.report.coverage import host_coverage, refused_coverage
 
 if TYPE_CHECKING:
-    from auditor.analysis.fleet import Fleet
+    from auditor.analysis.fleet.fleet import Fleet
     from auditor.collect.fleet import Limits
     from auditor.inventory import Inventory
     from auditor.store import Store
@@ -120,9 +120,9 @@ def check(
 
     `made` is told the fleet that was made of it.
     """
-    from auditor.analysis.evaluate import evaluate_rules
-    from auditor.analysis.fleet import build_fleet
-    from auditor.analysis.ruleset import RuleSet
+    from auditor.analysis.fleet.fleet import build_fleet
+    from auditor.analysis.rules.evaluate import evaluate_rules
+    from auditor.analysis.rules.ruleset import RuleSet
 
     snapshots = {target.name: result.snapshot for target, result in asked if result.snapshot is not None}
     reasons = {target.name: result.reason for target, result in asked if result.snapshot is None}

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from auditor.analysis.pefile import LIMIT_BYTES, NATIVE, Image, read_image
+from auditor.analysis.host.pefile import LIMIT_BYTES, NATIVE, Image, read_image
 from auditor.analysis.precheck.spec import driver_change, read_change
 from auditor.matrix.convert import convert
 from auditor.matrix.strict_yaml import Document, Keys, read_yaml

@@ -13,9 +13,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
-from auditor.analysis.dump import read_dump
-from auditor.analysis.dump_header import is_dump
-from auditor.analysis.windbg import MAX_CRASHES, read_text
+from auditor.analysis.crash.dump import read_dump
+from auditor.analysis.crash.dump_header import is_dump
+from auditor.analysis.crash.windbg import MAX_CRASHES, read_text
 from auditor.crash_files import Chained, CrashLimits, FileReader, Source, SpooledReader, is_zip, open_regular, unpack, zip_members
 from auditor.knowledge import load_crash_knowledge
 from auditor.model.crash import Crash, CrashDocument, CrashError

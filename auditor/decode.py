@@ -274,7 +274,7 @@ class _Commands:
     """Lists of command lines and scripts: scripts are what the lines, and each other, may call; what nothing calls is read by itself."""
 
     def __init__(self, sources: Sequence[Source]) -> None:
-        from auditor.analysis.copylines import CommandReader
+        from auditor.analysis.copying.copylines import CommandReader
 
         self._reader = CommandReader({_windows_path(s.name): decode_text(s.data)[0] for s in sources if _script_kind(s)})
         if len(sources) > 1:
@@ -338,7 +338,7 @@ _SIGNS = (
 
 def _script_kind(source: Source) -> str:
     """batch, powershell, vbscript or rcj for what is a script as a whole; empty for a list of command lines."""
-    from auditor.analysis.robocopy import looks_like_job
+    from auditor.analysis.copying.robocopy import looks_like_job
 
     ending = source.name.casefold().rpartition(".")[2]
     by_name = {"bat": "batch", "cmd": "batch", "ps1": "powershell", "psm1": "powershell", "vbs": "vbscript", "wsf": "vbscript"}

@@ -17,13 +17,13 @@ from pathlib import Path
 import msgspec
 
 from auditor import __version__
-from auditor.analysis.detect import Detector
-from auditor.analysis.evaluate import Candidates
-from auditor.analysis.facts import HostFacts
-from auditor.analysis.fleet import Fleet, answered, fleet_of, unknown_host
-from auditor.analysis.kept import FORMAT, KeptFacts, KeptHost, keep
-from auditor.analysis.kept_fleet import FleetIndex, index_of, open_fleet
-from auditor.analysis.ruleset import RuleSet
+from auditor.analysis.fleet.fleet import Fleet, answered, fleet_of, unknown_host
+from auditor.analysis.host.facts import HostFacts
+from auditor.analysis.kept.kept import FORMAT, KeptFacts, KeptHost, keep
+from auditor.analysis.kept.kept_fleet import FleetIndex, index_of, open_fleet
+from auditor.analysis.products.detect import Detector
+from auditor.analysis.rules.evaluate import Candidates
+from auditor.analysis.rules.ruleset import RuleSet
 from auditor.model.errors import AuditorError, StoreError
 from auditor.model.host import Snapshot, Target
 from auditor.model.rule import Matrix

@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
-from auditor.analysis.detect import Detector
 from auditor.analysis.drift.compare import Side, side_of, system_of
 from auditor.analysis.drift.host import Asked, Before, Found, Rules, host_drift
 from auditor.analysis.drift.integrity import Files, definitions_behind, managers_differing
 from auditor.analysis.drift.normalise import Normaliser
 from auditor.analysis.drift.peers import FEWEST, Outlier, Peers, narrowest_groups
 from auditor.analysis.drift.since import Moment
-from auditor.analysis.facts import HostFacts
+from auditor.analysis.host.facts import HostFacts
+from auditor.analysis.products.detect import Detector
 from auditor.model.baseline import Baseline, DriftKnowledge
 from auditor.model.change import BASELINE_KINDS, Accepted, BaselineKind, Concern, Explanation, HostDrift
 from auditor.model.finding import Product

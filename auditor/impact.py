@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 from typing import Literal
 
-from auditor.analysis.impact import (
+from auditor.analysis.fleet.impact import (
     driver_impact,
     driver_key,
     host_impact,

@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from auditor import __version__
-from auditor.analysis.crash_pieces import crash_in_pieces
-from auditor.analysis.facts import HostFacts
-from auditor.analysis.fleet import Fleet, build_fleet
+from auditor.analysis.crash.crash_pieces import crash_in_pieces
+from auditor.analysis.fleet.fleet import Fleet, build_fleet
+from auditor.analysis.host.facts import HostFacts
 from auditor.analysis.investigate.case import Case, Known, Seen
 from auditor.analysis.investigate.moment import find_moment, utc
 from auditor.analysis.investigate.timeline import timeline
@@ -250,7 +250,7 @@ def _crash(asked: Asked, snapshot: Snapshot, known: Known) -> tuple[Crash | None
 
 
 def _findings(fleet: Fleet, known: Known, host: str) -> tuple[tuple[Finding, ...], tuple[Finding, ...]]:
-    from auditor.analysis.evaluate import evaluate
+    from auditor.analysis.rules.evaluate import evaluate
 
     evaluation = evaluate(fleet, known.matrix)
     ours = [[f for f in found if any(s.host == host for s in f.subjects)] for found in (evaluation.findings, evaluation.undetermined)]

@@ -10,10 +10,10 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
-from auditor.analysis.detect import Detector
-from auditor.analysis.evaluate import Candidates
-from auditor.analysis.fleet import Fleet
-from auditor.analysis.ruleset import RuleSet
+from auditor.analysis.fleet.fleet import Fleet
+from auditor.analysis.products.detect import Detector
+from auditor.analysis.rules.evaluate import Candidates
+from auditor.analysis.rules.ruleset import RuleSet
 from auditor.derived import Asked, DerivedFleet, Save, aim_of, keep_hosts
 from auditor.model.errors import AuditorError, UsageError
 from auditor.model.host import Target

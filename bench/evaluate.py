@@ -29,9 +29,9 @@ import msgspec
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
-from auditor.analysis.evaluate import evaluate_rules  # noqa: E402
-from auditor.analysis.fleet import build_fleet  # noqa: E402
-from auditor.analysis.ruleset import RuleSet  # noqa: E402
+from auditor.analysis.fleet.fleet import build_fleet  # noqa: E402
+from auditor.analysis.rules.evaluate import evaluate_rules  # noqa: E402
+from auditor.analysis.rules.ruleset import RuleSet  # noqa: E402
 from auditor.matrix import load_matrix  # noqa: E402
 from auditor.model.host import Snapshot  # noqa: E402
 from auditor.model.places import shipped  # noqa: E402

@@ -14,8 +14,8 @@ from typing import NamedTuple
 
 import msgspec
 
-from auditor.analysis.detect import Detector
-from auditor.analysis.facts import HostFacts
+from auditor.analysis.host.facts import HostFacts
+from auditor.analysis.products.detect import Detector
 from auditor.audit import request_for
 from auditor.lab.answers import answer_section
 from auditor.lab.assemble import assemble

@@ -9,10 +9,10 @@ from typing import Any
 import msgspec
 import pytest
 
-from auditor.analysis.condition import selectors_of
-from auditor.analysis.evaluate import evaluate_rules
-from auditor.analysis.fleet import build_fleet
-from auditor.analysis.ruleset import RuleSet
+from auditor.analysis.conditions.condition import selectors_of
+from auditor.analysis.fleet.fleet import build_fleet
+from auditor.analysis.rules.evaluate import evaluate_rules
+from auditor.analysis.rules.ruleset import RuleSet
 from auditor.matrix import load_matrix, requested_keys, run_cases
 from auditor.matrix.cases import CaseResult
 from auditor.matrix.fragments import HostFragment, snapshot_of
@@ -239,7 +239,7 @@ def test_the_incident_rule_is_what_the_article_supports(matrix: Matrix) -> None:
 
 
 def test_the_readme_lists_every_selector() -> None:
-    from auditor.analysis.condition import SELECTORS
+    from auditor.analysis.conditions.condition import SELECTORS
 
     text = Path(ROOT / "README.md").read_text(encoding="utf-8")
     assert [name for name in SELECTORS if f"| `{name}` |" not in text] == []

@@ -21,7 +21,7 @@ from auditor.model.finding import Report
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from auditor.analysis.fleet import Fleet
+    from auditor.analysis.fleet.fleet import Fleet
     from auditor.model.host import Target
     from auditor.model.rule import Matrix
     from auditor.store import Store, StoredHost

@@ -13,10 +13,10 @@ def coverage(every: Everywhere, all: bool) -> int:
     """Evaluate the rules over the last result of each host in the store, and say where they could not be decided and what was missing."""
     from datetime import UTC, datetime
 
-    from auditor.analysis.evaluate import evaluate_rules
-    from auditor.analysis.fleet import build_fleet
-    from auditor.analysis.rule_coverage import rule_coverage
-    from auditor.analysis.ruleset import RuleSet
+    from auditor.analysis.fleet.fleet import build_fleet
+    from auditor.analysis.rules.evaluate import evaluate_rules
+    from auditor.analysis.rules.rule_coverage import rule_coverage
+    from auditor.analysis.rules.ruleset import RuleSet
     from auditor.report.grid import grid
     from auditor.report.json_ import json_text
     from auditor.report.text import safe_text

@@ -16,7 +16,7 @@ from auditor.cli.say import Outputs, width
 )
 def grid(every: Everywhere, against: str, product: tuple[str, ...]) -> int:
     """Show what is supported, unsupported or in conflict: products against Windows, and products beside products."""
-    from auditor.analysis.support_grid import products_grid, systems_grid
+    from auditor.analysis.rules.support_grid import products_grid, systems_grid
     from auditor.cli.matrix_verbs import named
     from auditor.model.signature import Signature
     from auditor.report.grid_matrix import grids_html, grids_table

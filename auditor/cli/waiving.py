@@ -30,7 +30,7 @@ def with_waivers(
     """The report with accepted findings set apart, by default as of the run's day. Without files nothing is waived anew."""
     if not files:
         return report
-    from auditor.analysis.waive import waive
+    from auditor.analysis.rules.waive import waive
     from auditor.waivers import load_waivers
 
     groups = {target.name: target.groups for target in targets}

@@ -83,7 +83,7 @@ def open_(every: Everywhere, trust_inventory: bool, vault_password_file: tuple[P
 
 def _require_observable(every: Everywhere, case: Case) -> None:
     """Refuses a case that no round could decide, because the probe does not read such events."""
-    from auditor.analysis.observation import needed_events
+    from auditor.analysis.observing.observation import needed_events
     from auditor.audit import request_for
     from auditor.cli.matrix import load
     from auditor.watch.asking import not_askable
@@ -106,7 +106,7 @@ def _known_hosts(every: Everywhere, store: Store, *, trust: bool, vault: tuple[P
 
 
 def _require_hosts(case: Case, known: Iterable[str]) -> None:
-    from auditor.analysis.observation import watched_hosts
+    from auditor.analysis.observing.observation import watched_hosts
 
     names = sorted(known)
     for host in watched_hosts(case):
@@ -117,7 +117,7 @@ def _require_hosts(case: Case, known: Iterable[str]) -> None:
 
 
 def _show(outputs: Outputs, case: Case) -> None:
-    from auditor.analysis.observation import waits_for
+    from auditor.analysis.observing.observation import waits_for
     from auditor.report.case import case_text
     from auditor.report.json_ import json_text
 

@@ -8,8 +8,8 @@ from typing import Any, Literal
 
 import msgspec
 
-from auditor.analysis.evaluate import Evaluation, evaluate
-from auditor.analysis.fleet import build_fleet
+from auditor.analysis.fleet.fleet import build_fleet
+from auditor.analysis.rules.evaluate import Evaluation, evaluate
 from auditor.matrix.convert import convert
 from auditor.matrix.fragments import HostFragment, merged, snapshot_of
 from auditor.matrix.load import CASES

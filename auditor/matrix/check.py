@@ -9,8 +9,8 @@ from decimal import Decimal, InvalidOperation
 from types import MappingProxyType
 from typing import Any
 
-from auditor.analysis.condition import SELECTORS
-from auditor.analysis.matching import seconds
+from auditor.analysis.conditions.condition import SELECTORS
+from auditor.analysis.host.matching import seconds
 from auditor.matrix.check_lists import check_collision, check_exclusions, check_listed, check_table_name
 from auditor.matrix.strict_yaml import Keys
 from auditor.model.pattern import compile_pattern, is_glob

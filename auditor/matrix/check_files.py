@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterator
 
-from auditor.analysis.condition import selectors_of
-from auditor.analysis.pairs import take_apart
+from auditor.analysis.conditions.condition import selectors_of
+from auditor.analysis.rules.pairs import take_apart
 from auditor.matrix.check import Fault, Known, check_condition, check_key
 from auditor.matrix.check_installs import check_installs
 from auditor.model.rule import Rule

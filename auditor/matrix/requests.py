@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from auditor.analysis.condition import selectors_of
-from auditor.analysis.selectors_exclusions import AUTOMATIC_OFF
+from auditor.analysis.conditions.condition import selectors_of
+from auditor.analysis.conditions.selectors_exclusions import AUTOMATIC_OFF
 from auditor.model.pattern import is_glob
 from auditor.model.rule import Rule
 from auditor.model.selector import Condition, EventSelector, ExclusionsSelector, FileSelector, SettingSelector

@@ -1,4 +1,4 @@
-"""Observation cases: after a remedy, whether the trouble comes back. Types only; `analysis.observation` moves a case on.
+"""Observation cases: after a remedy, whether the trouble comes back. Types only; `analysis.observing.observation` moves a case on.
 
 Rules of this file:
 1. Times are ISO 8601 in UTC. Times of a host are by its own clock, for its event log is; times of the case are by the collector's.

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 import msgspec
 from sqlalchemy import Connection, Table, select
 
-from auditor.analysis.lives import RunView, advance
+from auditor.analysis.rules.lives import RunView, advance
 from auditor.model.change import Accepted, Explanation, FindingLife
 from auditor.model.errors import StoreError
 from auditor.store.blobs import seal

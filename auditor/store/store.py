@@ -14,7 +14,7 @@ from typing import TypeVar
 
 from sqlalchemy import Connection, Engine, exc
 
-from auditor.analysis.lives import run_view
+from auditor.analysis.rules.lives import run_view
 from auditor.model.change import Accepted, Explanation, FindingLife
 from auditor.model.finding import Report
 from auditor.model.host import HostResult, Snapshot, Target

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Literal, Protocol
 
 import msgspec
 
-from auditor.analysis.asked import asked_index
-from auditor.analysis.coverage import Needed
+from auditor.analysis.host.asked import asked_index
+from auditor.analysis.observing.coverage import Needed
 from auditor.model.errors import UsageError
 from auditor.model.finding import Report
 from auditor.model.host import HostResult

@@ -11,8 +11,8 @@ from datetime import datetime
 
 import msgspec
 
-from auditor.analysis.coverage import Needed
-from auditor.analysis.observation import looks_of, needed_events, noted, observe, settled, stamp, time_is_up, waits_for
+from auditor.analysis.observing.coverage import Needed
+from auditor.analysis.observing.observation import looks_of, needed_events, noted, observe, settled, stamp, time_is_up, waits_for
 from auditor.model.case import Case, CaseChange
 from auditor.model.errors import AuditorError, RemediationError
 from auditor.model.host import HostResult

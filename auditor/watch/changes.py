@@ -7,7 +7,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from auditor.analysis.observation import stamp
+from auditor.analysis.observing.observation import stamp
 from auditor.model.case import Case, CaseChange
 from auditor.model.change import BaselineKind, Difference
 

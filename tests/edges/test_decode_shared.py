@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from auditor.analysis.copylines import parse_command
+from auditor.analysis.copying.copylines import parse_command
 from auditor.decode import Decoded, decode, read_sources
 
 ROOT = Path(os.environ.get("AUDITOR_SHARED", Path(__file__).parents[2].parent / "shared")) / "real"

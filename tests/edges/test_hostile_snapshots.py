@@ -9,8 +9,8 @@ from typing import Any
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from auditor.analysis.evaluate import evaluate
-from auditor.analysis.fleet import build_fleet
+from auditor.analysis.fleet.fleet import build_fleet
+from auditor.analysis.rules.evaluate import evaluate
 from auditor.matrix import load_matrix, requested_keys
 from auditor.model.places import shipped
 from auditor.model.rule import Matrix

@@ -8,16 +8,16 @@ from datetime import UTC, datetime
 import msgspec
 import pytest
 
-from auditor.analysis.detect import Detector
-from auditor.analysis.evaluate import Candidates, evaluate_rules
-from auditor.analysis.facts import HostFacts
-from auditor.analysis.fleet import Fleet, answered, build_fleet, fleet_of, unknown_host
-from auditor.analysis.impact import host_impact, product_holders, product_impact, unsure_of_product
-from auditor.analysis.kept import KeptFacts, KeptHost, keep
-from auditor.analysis.kept_fleet import FleetIndex, index_of, open_fleet
+from auditor.analysis.fleet.fleet import Fleet, answered, build_fleet, fleet_of, unknown_host
+from auditor.analysis.fleet.impact import host_impact, product_holders, product_impact, unsure_of_product
+from auditor.analysis.host.facts import HostFacts
+from auditor.analysis.kept.kept import KeptFacts, KeptHost, keep
+from auditor.analysis.kept.kept_fleet import FleetIndex, index_of, open_fleet
 from auditor.analysis.precheck.run import check_waves
 from auditor.analysis.precheck.spec import read_change
-from auditor.analysis.ruleset import RuleSet
+from auditor.analysis.products.detect import Detector
+from auditor.analysis.rules.evaluate import Candidates, evaluate_rules
+from auditor.analysis.rules.ruleset import RuleSet
 from auditor.model.host import Snapshot, Target
 from auditor.model.whatif import Change, ChangeKind, Wave
 from tests.edges.case_fleets import fleets, shipped_matrix

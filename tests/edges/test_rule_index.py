@@ -6,9 +6,9 @@ from collections.abc import Collection, Iterator
 
 import pytest
 
-from auditor.analysis.evaluate import Evaluation, bind, can_play, evaluate_rules, make_finding
-from auditor.analysis.fleet import Fleet, build_fleet
-from auditor.analysis.ruleset import PairRule, RuleSet
+from auditor.analysis.fleet.fleet import Fleet, build_fleet
+from auditor.analysis.rules.evaluate import Evaluation, bind, can_play, evaluate_rules, make_finding
+from auditor.analysis.rules.ruleset import PairRule, RuleSet
 from auditor.matrix.fragments import snapshot_of
 from auditor.model.finding import Finding
 from tests.edges.case_fleets import cases, fleets, shipped_matrix

@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from auditor.analysis.coverage import Needed
+from auditor.analysis.observing.coverage import Needed
 from auditor.model.errors import AuditorError, NotifyError
 from auditor.model.finding import Finding, Report, Run, Subject
 from auditor.model.host import EventReading, HostResult, LogCoverage, Section, Sections, Snapshot, SystemRecord, Target

@@ -8,9 +8,9 @@ from random import Random
 
 import msgspec
 
-from auditor.analysis.dump import read_dump
-from auditor.analysis.dump_bytes import Bytes
-from auditor.analysis.windbg import read_text
+from auditor.analysis.crash.dump import read_dump
+from auditor.analysis.crash.dump_bytes import Bytes
+from auditor.analysis.crash.windbg import read_text
 from auditor.model.crash import Crash, CrashDocument
 from auditor.model.crash_knowledge import CrashKnowledge
 from auditor.model.errors import DecodeError

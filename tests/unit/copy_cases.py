@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from auditor.analysis.copylines import CommandReader, parse_command
-from auditor.analysis.copyrecord import CopyJob
+from auditor.analysis.copying.copylines import CommandReader, parse_command
+from auditor.analysis.copying.copyrecord import CopyJob
 from auditor.model.finding import CopyEnd
 
 

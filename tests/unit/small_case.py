@@ -6,8 +6,8 @@ from typing import Any
 
 import msgspec
 
-from auditor.analysis.facts import HostFacts
-from auditor.analysis.fleet import build_fleet
+from auditor.analysis.fleet.fleet import build_fleet
+from auditor.analysis.host.facts import HostFacts
 from auditor.analysis.investigate.case import Case, Known, Seen
 from auditor.analysis.investigate.moment import find_moment
 from auditor.model.crash import Crash

@@ -7,9 +7,9 @@ from typing import Any
 
 import msgspec
 
-from auditor.analysis.evaluate import Evaluation, evaluate
-from auditor.analysis.facts import HostFacts
-from auditor.analysis.fleet import Fleet, build_fleet
+from auditor.analysis.fleet.fleet import Fleet, build_fleet
+from auditor.analysis.host.facts import HostFacts
+from auditor.analysis.rules.evaluate import Evaluation, evaluate
 from auditor.matrix.fragments import HostFragment, snapshot_of
 from auditor.model.host import Snapshot, Target
 from auditor.model.rule import Matrix, Rule

@@ -8,11 +8,11 @@ from typing import Any
 
 import msgspec
 
-from auditor.analysis.detect import Detector
-from auditor.analysis.fleet import Fleet, build_fleet
+from auditor.analysis.fleet.fleet import Fleet, build_fleet
 from auditor.analysis.precheck.run import Outcome, check_waves
 from auditor.analysis.precheck.spec import read_change
-from auditor.analysis.ruleset import RuleSet
+from auditor.analysis.products.detect import Detector
+from auditor.analysis.rules.ruleset import RuleSet
 from auditor.model.host import Snapshot
 from auditor.model.rule import Matrix, Rule
 from auditor.model.signature import Signature

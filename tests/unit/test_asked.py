@@ -7,11 +7,11 @@ from typing import Any
 import msgspec
 import pytest
 
-from auditor.analysis.asked import AskedIndex
-from auditor.analysis.binding import Binding, Setting
-from auditor.analysis.condition import compile_condition
-from auditor.analysis.detect import Detector
-from auditor.analysis.facts import HostFacts
+from auditor.analysis.conditions.binding import Binding, Setting
+from auditor.analysis.conditions.condition import compile_condition
+from auditor.analysis.host.asked import AskedIndex
+from auditor.analysis.host.facts import HostFacts
+from auditor.analysis.products.detect import Detector
 from auditor.model.host import Question, Snapshot
 from auditor.probes.bundle import ProbeRequest
 from auditor.probes.question import question_of

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from auditor.analysis.cause import judge
-from auditor.analysis.evidence import DriverMap, Evidence, Step
+from auditor.analysis.crash.cause import judge
+from auditor.analysis.crash.evidence import DriverMap, Evidence, Step
 from auditor.model.crash import LoadedDriver
 from auditor.model.crash_knowledge import stem
 from tests.small_knowledge import small_knowledge

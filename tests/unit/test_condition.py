@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from auditor.analysis.binding import Binding, Setting
-from auditor.analysis.condition import SELECTORS, chosen, compile_condition, selectors_of
-from auditor.analysis.outcome import FALSE, TRUE, Outcome, conjoin, disjoin, negate, unknown
+from auditor.analysis.conditions.binding import Binding, Setting
+from auditor.analysis.conditions.condition import SELECTORS, chosen, compile_condition, selectors_of
+from auditor.analysis.host.outcome import FALSE, TRUE, Outcome, conjoin, disjoin, negate, unknown
 from auditor.model.selector import Condition
 from tests.unit.small_fleet import DENIED, condition, facts, kept
 

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from auditor.analysis.batchparse import parse_batch
-from auditor.analysis.copylines import CommandReader
+from auditor.analysis.copying.batchparse import parse_batch
+from auditor.analysis.copying.copylines import CommandReader
 from tests.unit.copy_cases import ends, script
 
 

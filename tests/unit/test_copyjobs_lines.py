@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from auditor.analysis.copylines import parse_command
+from auditor.analysis.copying.copylines import parse_command
 from tests.unit.copy_cases import end, line, one
 
 

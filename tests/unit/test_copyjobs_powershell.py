@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from auditor.analysis.copylines import CommandReader, parse_command
-from auditor.analysis.pslex import string_pieces, tokenize
+from auditor.analysis.copying.copylines import CommandReader, parse_command
+from auditor.analysis.copying.pslex import string_pieces, tokenize
 from tests.unit.copy_cases import end, ends, line, script
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from auditor.analysis.copyjobs import copy_jobs, own_names
+from auditor.analysis.copying.copyjobs import copy_jobs, own_names
 from auditor.model.host import (
     Adapter,
     JobRecord,

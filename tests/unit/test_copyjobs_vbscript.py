@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from auditor.analysis.copylines import CommandReader
-from auditor.analysis.vbscript import split_statements
+from auditor.analysis.copying.copylines import CommandReader
+from auditor.analysis.copying.vbscript import split_statements
 from tests.unit.copy_cases import line, script
 
 

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from auditor.analysis import copyjobs
-from auditor.analysis.copyjobs import copy_jobs
-from auditor.analysis.copyless import without_copies
+from auditor.analysis.copying.copyjobs import copy_jobs
+from auditor.analysis.copying.copyless import without_copies
 from auditor.model.host import ScriptRecord, Snapshot
 from tests.unit.copy_cases import ends
 from tests.unit.test_copyjobs_snapshot import snapshot, task
@@ -72,18 +71,16 @@ def test_a_remembered_line_runs_the_script_of_a_host_that_has_it() -> None:
     assert copy_jobs(without) == ()
 
 
-def test_nothing_changes_where_nothing_is_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nothing_changes_where_nothing_is_remembered() -> None:
     lines = [*HARMLESS, *COPYING, "wscript night.vbs", "%systemroot%\\x.exe"]
     hosts = [host(*lines), host(*lines, scripts=(NIGHT,)), host(*reversed(lines), scripts=(NIGHT,))]
     remembered = [copy_jobs(one) for one in hosts]
     assert any(remembered)
-    monkeypatch.setattr(copyjobs, "without_copies", lambda *_: None)
-    assert [copy_jobs(one) for one in hosts] == remembered
+    assert [copy_jobs(one, remembering=False) for one in hosts] == remembered
 
 
-def test_the_steps_of_remembered_lines_count_towards_the_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_steps_of_remembered_lines_count_towards_the_limit() -> None:
     crowded = host(*(f"tool{number}.exe {'x' * 3000}" for number in range(3000)))
     remembered = copy_jobs(crowded)
     assert [job.reason for job in remembered] == ["more work than is done for one host: the rest was not followed"]
-    monkeypatch.setattr(copyjobs, "without_copies", lambda *_: None)
-    assert copy_jobs(crowded) == remembered
+    assert copy_jobs(crowded, remembering=False) == remembered

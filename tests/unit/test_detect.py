@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from auditor.analysis.detect import Detector, detect_products, detection_gaps
-from auditor.analysis.facts import HostFacts
-from auditor.analysis.values import DECODERS
+from auditor.analysis.host.facts import HostFacts
+from auditor.analysis.products.detect import Detector, detect_products, detection_gaps
+from auditor.analysis.products.values import DECODERS
 from auditor.matrix.requests import requested_event_sources, requested_keys
 from auditor.model.finding import Product
 from tests.unit.small_fleet import DENIED, GUARD, KEY, OTHER, kept, rule, signature, snapshot

@@ -12,7 +12,7 @@ from auditor.analysis.drift.compare import compare_snapshots, side_of
 from auditor.analysis.drift.host import Asked, Before, Found, Rules, host_drift
 from auditor.analysis.drift.peers import Peers
 from auditor.analysis.drift.since import Moment, Since, since_when
-from auditor.analysis.lives import RunView, advance
+from auditor.analysis.rules.lives import RunView, advance
 from auditor.model.baseline import Baseline
 from auditor.model.change import Accepted, Difference, Explanation, FindingLife, HostDrift
 from auditor.model.finding import Finding, Subject

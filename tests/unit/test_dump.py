@@ -6,9 +6,9 @@ import struct
 
 import pytest
 
-from auditor.analysis.dump import read_dump
-from auditor.analysis.dump_bytes import Bytes
-from auditor.analysis.dump_header import read_header
+from auditor.analysis.crash.dump import read_dump
+from auditor.analysis.crash.dump_bytes import Bytes
+from auditor.analysis.crash.dump_header import read_header
 from auditor.model.crash import Crash
 from auditor.model.errors import DecodeError
 from tests.dump_maker import Dump, Module, triage

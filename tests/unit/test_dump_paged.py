@@ -7,10 +7,10 @@ import struct
 
 import pytest
 
-from auditor.analysis.dump import read_dump
-from auditor.analysis.dump_bytes import Bytes
-from auditor.analysis.dump_header import read_header
-from auditor.analysis.dump_physical import BitmapBlock, BitmapMap, RunMap
+from auditor.analysis.crash.dump import read_dump
+from auditor.analysis.crash.dump_bytes import Bytes
+from auditor.analysis.crash.dump_header import read_header
+from auditor.analysis.crash.dump_physical import BitmapBlock, BitmapMap, RunMap
 from auditor.model.crash import Crash
 from tests.dump_maker import PAGE, Dump, Mode, Module, header, paged
 from tests.small_knowledge import small_knowledge

@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from auditor.analysis.evaluate import Evaluation
-from auditor.analysis.gates import Knowledge, gates_of
-from auditor.analysis.pairs import take_apart
+from auditor.analysis.rules.evaluate import Evaluation
+from auditor.analysis.rules.gates import Knowledge, gates_of
+from auditor.analysis.rules.pairs import take_apart
 from auditor.model.finding import finding_id
 from auditor.model.rule import Rule
 from tests.unit.small_fleet import DENIED, GUARD, KEY, OTHER, condition, evaluated, kept, rule, signature

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from auditor.analysis.fleet import Fleet
+from auditor.analysis.fleet.fleet import Fleet
 from tests.unit.small_fleet import DENIED, KEY, fleet, kept
 
 SERVER = [{"key": "g", "view": "native", "name": "Acme Guard", "version": "9.0"}]

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from auditor.analysis.identity import Resolver
+from auditor.analysis.fleet.identity import Resolver
 from auditor.model.host import Target
 from tests.unit.small_fleet import snapshot, target
 

@@ -8,7 +8,7 @@ import networkx as nx
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from auditor.analysis.impact import (
+from auditor.analysis.fleet.impact import (
     copy_cycles,
     driver_impact,
     host_impact,

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from auditor.analysis.evaluate import Evaluation, evaluate_rules
-from auditor.analysis.ruleset import RuleSet
-from auditor.analysis.selectors_exclusions import normal
+from auditor.analysis.conditions.selectors_exclusions import normal
+from auditor.analysis.rules.evaluate import Evaluation, evaluate_rules
+from auditor.analysis.rules.ruleset import RuleSet
 from auditor.model.rule import Matrix
 from auditor.model.support import SupportFile
 from auditor.model.table import AltitudesTable, DriversTable, ExclusionsTable, ProductsTable, Table

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from auditor.analysis.nameindex import NameIndex
+from auditor.analysis.host.nameindex import NameIndex
 from auditor.model.pattern import compile_pattern
 
 WORDS = st.text(alphabet="abAB*?", min_size=1, max_size=7)

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from auditor.analysis.pefile import NATIVE, read_image
+from auditor.analysis.host.pefile import NATIVE, read_image
 from auditor.lab.pe import Image, Numbers, build
 from auditor.model.errors import DecodeError
 

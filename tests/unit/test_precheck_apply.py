@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from auditor.analysis.detect import Detector
-from auditor.analysis.facts import HostFacts
+from auditor.analysis.host.facts import HostFacts
 from auditor.analysis.precheck.apply import apply_change
 from auditor.analysis.precheck.spec import with_altitudes
 from auditor.analysis.precheck.state import State, facts_of
+from auditor.analysis.products.detect import Detector
 from auditor.model.finding import Product
 from auditor.model.host import DriverRecord
 from auditor.model.rule import Matrix

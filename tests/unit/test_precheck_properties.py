@@ -8,13 +8,13 @@ from typing import Any
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from auditor.analysis.detect import Detector
-from auditor.analysis.evaluate import Evaluation, evaluate_rules
-from auditor.analysis.forking import fork_fleet
+from auditor.analysis.fleet.forking import fork_fleet
 from auditor.analysis.precheck.apply import apply_change
 from auditor.analysis.precheck.run import check_waves
 from auditor.analysis.precheck.state import State, facts_of
-from auditor.analysis.ruleset import RuleSet
+from auditor.analysis.products.detect import Detector
+from auditor.analysis.rules.evaluate import Evaluation, evaluate_rules
+from auditor.analysis.rules.ruleset import RuleSet
 from auditor.model.whatif import ANSWERS, ChangeKind, Wave
 from tests.unit.small_fleet import DENIED, KEY, kept
 from tests.unit.small_precheck import LONELY, LOW, NOW, OLD_SERVER, PAIR, PLAIN, TWO, answer, bytes_of, change, fleet_of, world

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from auditor.analysis.detect import Detector
 from auditor.analysis.precheck.run import Outcome, check_waves
-from auditor.analysis.ruleset import RuleSet
+from auditor.analysis.products.detect import Detector
+from auditor.analysis.rules.ruleset import RuleSet
 from auditor.model.host import DriverRecord
 from auditor.model.whatif import Change, ChangeKind, DriverFile, HostAnswer, Prerequisite, Wave
 from tests.unit.small_fleet import DENIED, kept, signature

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from auditor.analysis.evaluate import Evaluation, evaluate
-from auditor.analysis.forking import fork_fleet
-from auditor.analysis.identity import domain_of
-from auditor.analysis.pairs import DOUBT_LIMIT
+from auditor.analysis.fleet.forking import fork_fleet
+from auditor.analysis.fleet.identity import domain_of
+from auditor.analysis.rules.evaluate import Evaluation, evaluate
+from auditor.analysis.rules.pairs import DOUBT_LIMIT
 from auditor.model.rule import Rule
 from tests.unit.small_fleet import DENIED, evaluated, fleet, matrix, rule
 

@@ -8,8 +8,8 @@ import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
-from auditor.analysis.rule_coverage import rule_coverage
-from auditor.analysis.support_grid import GENERATIONS, products_grid, systems_grid
+from auditor.analysis.rules.rule_coverage import rule_coverage
+from auditor.analysis.rules.support_grid import GENERATIONS, products_grid, systems_grid
 from auditor.model.rule import Matrix, Rule
 from auditor.model.support import Grid, GridCell, SupportFile, answer_of
 from auditor.report.grid_matrix import grids_html, grids_table

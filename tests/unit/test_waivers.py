@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from auditor.analysis.waive import SOON, waive
+from auditor.analysis.rules.waive import SOON, waive
 from auditor.model.finding import Report
 from auditor.model.waiver import PlacedWaiver, StaleWaiver, Waiver, Waivers
 

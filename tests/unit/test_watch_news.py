@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from auditor.analysis.lives import advance, run_view
+from auditor.analysis.rules.lives import advance, run_view
 from auditor.model.case import Case
 from auditor.model.change import FindingLife
 from auditor.model.finding import Finding, HostCoverage, Report, Run, Subject, Verdict

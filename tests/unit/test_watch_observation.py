@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from auditor.analysis.observation import Look, needed_events, observe, settled, time_is_up, waits_for
-from auditor.analysis.restarts import reported_buckets, restarts, seconds_down, stop_code
+from auditor.analysis.observing.observation import Look, needed_events, observe, settled, time_is_up, waits_for
+from auditor.analysis.observing.restarts import reported_buckets, restarts, seconds_down, stop_code
 from auditor.model.case import Case, CaseCondition, CaseTrigger, EventPattern
 from auditor.model.crash import Bugcheck, Crash, CrashSource
 from auditor.model.host import Clock, DumpRecord, EventReading, Gap, LogCoverage, Question, Section, Sections, Snapshot, Status

@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import pytest
 
-from auditor.analysis.windbg import read_text
+from auditor.analysis.crash.windbg import read_text
 from auditor.model.crash import Crash
 from tests.small_knowledge import small_knowledge
 

@@ -6,9 +6,9 @@ from random import Random
 
 import pytest
 
-from auditor.analysis.windbg import MAX_CRASHES, read_text
-from auditor.analysis.windbg_lines import MAX_LINE, clean
-from auditor.analysis.windbg_parse import frame, instruction, iso_date, local_date, symbol, uptime
+from auditor.analysis.crash.windbg import MAX_CRASHES, read_text
+from auditor.analysis.crash.windbg_lines import MAX_LINE, clean
+from auditor.analysis.crash.windbg_parse import frame, instruction, iso_date, local_date, symbol, uptime
 from auditor.model.crash import Crash
 from tests.small_knowledge import small_knowledge
 from tests.unit.test_windbg import WIDGET

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from functools import cached_property
 from typing import Any
 
-from auditor.analysis.asked import asked_index
 from auditor.analysis.drift.items import Item, key_fields
-from auditor.analysis.registry import file_test
+from auditor.analysis.host.asked import asked_index
+from auditor.analysis.host.registry import file_test
 from auditor.model.baseline import SectionPlan
 from auditor.model.host import Question, Section
 

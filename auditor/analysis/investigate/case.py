@@ -11,8 +11,8 @@ from functools import cached_property
 
 import msgspec
 
-from auditor.analysis.facts import HostFacts
-from auditor.analysis.fleet import Fleet
+from auditor.analysis.fleet.fleet import Fleet
+from auditor.analysis.host.facts import HostFacts
 from auditor.analysis.investigate.moment import RESTART_EVENTS, event_evidence, event_time, own_clock, restarts, utc
 from auditor.analysis.investigate.zone import parse_utc, to_local
 from auditor.model.change import Difference

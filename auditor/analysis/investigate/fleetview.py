@@ -14,8 +14,8 @@ from datetime import datetime, timedelta
 
 import msgspec
 
-from auditor.analysis.crash_pieces import crash_in_pieces
-from auditor.analysis.facts import HostFacts
+from auditor.analysis.crash.crash_pieces import crash_in_pieces
+from auditor.analysis.host.facts import HostFacts
 from auditor.analysis.investigate.case import stop_code
 from auditor.analysis.investigate.moment import event_evidence, event_time, restarts, skewed, told_time
 from auditor.analysis.investigate.zone import parse_utc, stamp

@@ -7,8 +7,8 @@ from datetime import timedelta
 
 import msgspec
 
-from auditor.analysis.copyjobs import CopyJob, copy_jobs
-from auditor.analysis.facts import HostFacts
+from auditor.analysis.copying.copyjobs import CopyJob, copy_jobs
+from auditor.analysis.host.facts import HostFacts
 from auditor.analysis.investigate.case import Case
 from auditor.analysis.investigate.moment import own_clock
 from auditor.analysis.investigate.schedule import Due, due_between

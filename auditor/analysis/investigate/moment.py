@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from itertools import permutations
 
-from auditor.analysis.facts import HostFacts
+from auditor.analysis.host.facts import HostFacts
 from auditor.analysis.investigate.zone import has_rules, is_sane, parse_utc, stamp, to_local, to_utc
 from auditor.model.crash import Crash
 from auditor.model.finding import Evidence

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 
-from auditor.analysis.facts import HostFacts
+from auditor.analysis.host.facts import HostFacts
 from auditor.analysis.investigate.case import Case, Happened
 from auditor.analysis.investigate.jobs import NearJob, due_tasks, near_jobs, writes_programs
 from auditor.analysis.investigate.moment import skewed

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from auditor.analysis.evidence import DriverMap
+from auditor.analysis.crash.evidence import DriverMap
 from auditor.analysis.investigate.case import Case
 from auditor.model.crash import CauseClass, Crash, hex_text
 from auditor.model.finding import Evidence

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import timedelta
 
-from auditor.analysis.facts import HostFacts
+from auditor.analysis.host.facts import HostFacts
 from auditor.analysis.investigate.case import Case
 from auditor.analysis.investigate.jobs import due_tasks, near_jobs
 from auditor.analysis.investigate.moment import event_evidence, event_time, is_restart

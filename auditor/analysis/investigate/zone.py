@@ -9,7 +9,7 @@ from __future__ import annotations
 import struct
 from datetime import UTC, datetime, timedelta
 
-from auditor.analysis.facts import HostFacts
+from auditor.analysis.host.facts import HostFacts
 from auditor.model.host import SystemRecord
 
 _RULE_BYTES = 16

@@ -6,12 +6,12 @@ from collections.abc import Iterable, Mapping
 
 import msgspec
 
-from auditor.analysis.detect import Detector
-from auditor.analysis.facts import HostFacts
+from auditor.analysis.host.facts import HostFacts
 from auditor.analysis.precheck.belongings import Belongings
 from auditor.analysis.precheck.install import filter_records, install, kept_places, stated_product
 from auditor.analysis.precheck.state import NOT_KNOWN, State, facts_of
 from auditor.analysis.precheck.windows import upgrade_windows
+from auditor.analysis.products.detect import Detector
 from auditor.model.finding import Product
 from auditor.model.host import DriverRecord, FilterRecord
 from auditor.model.signature import Signature

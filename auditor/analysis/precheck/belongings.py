@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from auditor.analysis.facts import driver_names
+from auditor.analysis.host.facts import driver_names
+from auditor.analysis.host.registry import file_test, may_hold, normal_key
 from auditor.analysis.precheck.install import kept_places
 from auditor.analysis.precheck.state import State
-from auditor.analysis.registry import file_test, may_hold, normal_key
 from auditor.model.host import SecurityRecord
 from auditor.model.pattern import compile_pattern
 from auditor.model.signature import Signature

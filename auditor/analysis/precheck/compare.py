@@ -17,11 +17,11 @@ from typing import NamedTuple
 
 import msgspec
 
-from auditor.analysis.condition import SELECTORS, selectors_of
-from auditor.analysis.evaluate import Candidates, Evaluation, bind
-from auditor.analysis.fleet import Fleet
+from auditor.analysis.conditions.condition import SELECTORS, selectors_of
+from auditor.analysis.fleet.fleet import Fleet
 from auditor.analysis.precheck.state import MAY_COME, NOT_KNOWN
-from auditor.analysis.ruleset import CompiledRule, RuleSet
+from auditor.analysis.rules.evaluate import Candidates, Evaluation, bind
+from auditor.analysis.rules.ruleset import CompiledRule, RuleSet
 from auditor.model.finding import Evidence, Finding, Waived
 from auditor.model.selector import Condition, DriverSelector, TiesSelector
 from auditor.model.whatif import Delta

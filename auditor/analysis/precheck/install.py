@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from auditor.analysis.condition import selectors_of
+from auditor.analysis.conditions.condition import selectors_of
 from auditor.analysis.precheck.parts import Package, package_of
 from auditor.analysis.precheck.state import MAY_COME, State
 from auditor.model.finding import Evidence, Product, ProductRole

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from auditor.analysis.facts import HostFacts
-from auditor.analysis.fleet import Fleet
+from auditor.analysis.conditions.selectors_product import compile_matches
+from auditor.analysis.fleet.fleet import Fleet
+from auditor.analysis.host.facts import HostFacts
 from auditor.analysis.precheck.apply import installed
 from auditor.analysis.precheck.parts import package_of
 from auditor.analysis.precheck.windows import FOR_X64_ONLY, is_workstation
-from auditor.analysis.selectors_product import compile_matches
 from auditor.model.finding import Evidence, Product
 from auditor.model.host import MemoryReading
 from auditor.model.signature import Brings, Signature

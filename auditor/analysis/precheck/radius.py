@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from auditor.analysis.fleet import Fleet
+from auditor.analysis.fleet.fleet import Fleet
 from auditor.model.finding import Edge
 from auditor.model.whatif import Dependent, Radius
 

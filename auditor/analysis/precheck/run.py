@@ -6,18 +6,18 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
-from auditor.analysis.detect import Detector
-from auditor.analysis.evaluate import Around, Candidates, ForkedCandidates, ScannedCandidates, evaluate_rules
-from auditor.analysis.facts import HostFacts
-from auditor.analysis.fleet import Fleet
-from auditor.analysis.forking import fork_fleet
+from auditor.analysis.fleet.fleet import Fleet
+from auditor.analysis.fleet.forking import fork_fleet
+from auditor.analysis.host.facts import HostFacts
 from auditor.analysis.precheck.apply import apply_change
 from auditor.analysis.precheck.compare import Comparison, Side, accept, compare, further_hosts, waits_for_files
 from auditor.analysis.precheck.prerequisites import prerequisites
 from auditor.analysis.precheck.radius import radius_of
 from auditor.analysis.precheck.state import State, facts_of
-from auditor.analysis.ruleset import RuleSet
-from auditor.analysis.waive import Scope, expired, waived_by
+from auditor.analysis.products.detect import Detector
+from auditor.analysis.rules.evaluate import Around, Candidates, ForkedCandidates, ScannedCandidates, evaluate_rules
+from auditor.analysis.rules.ruleset import RuleSet
+from auditor.analysis.rules.waive import Scope, expired, waived_by
 from auditor.model.finding import Evidence, Finding, Waived
 from auditor.model.grade import SEVERITIES
 from auditor.model.waiver import Waivers

@@ -13,7 +13,7 @@ from typing import Any, cast, get_args
 
 import msgspec
 
-from auditor.analysis.facts import altitude_of
+from auditor.analysis.host.facts import altitude_of
 from auditor.model.errors import UsageError
 from auditor.model.finding import ProductRole
 from auditor.model.selector import Generation

@@ -13,9 +13,9 @@ from typing import Any
 
 import msgspec
 
-from auditor.analysis.claims import SECTIONS
-from auditor.analysis.detect import Detector
-from auditor.analysis.facts import HostFacts
+from auditor.analysis.host.claims import SECTIONS
+from auditor.analysis.host.facts import HostFacts
+from auditor.analysis.products.detect import Detector
 from auditor.model.finding import Evidence, Product
 from auditor.model.host import Gap, Section, Snapshot
 

@@ -1,0 +1,1 @@
+"""Kernel dumps and debugger texts read, and whom they blame."""

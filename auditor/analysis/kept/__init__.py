@@ -1,0 +1,1 @@
+"""What is derived from snapshots, kept so that a fleet needs not be read again."""

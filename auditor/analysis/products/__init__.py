@@ -1,0 +1,1 @@
+"""From records and signatures to products."""
