@@ -21,11 +21,11 @@ RunStatus = Literal["successful", "failed", "timed_out", "cancelled", "refused"]
 TaskStatus = Literal["ok", "changed", "failed", "skipped", "unreachable", "ignored"]
 
 
-class Struct(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Declared(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A declaration: immutable, and an unknown field is an error."""
 
 
-class Rollback(Struct):
+class Rollback(Declared):
     """What takes a step back."""
 
     kind: RollbackKind
@@ -35,7 +35,7 @@ class Rollback(Struct):
     """Why it is not automatic."""
 
 
-class Variable(Struct):
+class Variable(Declared):
     """A value that the play needs for each host."""
 
     name: str
@@ -51,7 +51,7 @@ class Variable(Struct):
     """False where no public source confirms a value: the operator must set it, and there is no default."""
 
 
-class Step(Struct):
+class Step(Declared):
     """One step of a remedy, in order. Task names of the play begin with its title: `Remove the server | Run the uninstaller`."""
 
     id: str
@@ -68,7 +68,7 @@ class Step(Struct):
     """What a person does where the step is left to one."""
 
 
-class Expected(Struct):
+class Expected(Declared):
     """A difference that reading again must show."""
 
     section: str
@@ -77,7 +77,7 @@ class Expected(Struct):
     """In words, `{variable}` standing for a value."""
 
 
-class Remedy(Struct):
+class Remedy(Declared):
     """A playbook's declaration of itself."""
 
     id: str
