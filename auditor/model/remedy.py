@@ -21,11 +21,7 @@ RunStatus = Literal["successful", "failed", "timed_out", "cancelled", "refused"]
 TaskStatus = Literal["ok", "changed", "failed", "skipped", "unreachable", "ignored"]
 
 
-class Declared(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A declaration: immutable, and an unknown field is an error."""
-
-
-class Rollback(Declared):
+class Rollback(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What takes a step back."""
 
     kind: RollbackKind
@@ -35,7 +31,7 @@ class Rollback(Declared):
     """Why it is not automatic."""
 
 
-class Variable(Declared):
+class Variable(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A value that the play needs for each host."""
 
     name: str
@@ -51,7 +47,7 @@ class Variable(Declared):
     """False where no public source confirms a value: the operator must set it, and there is no default."""
 
 
-class Step(Declared):
+class Step(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One step of a remedy, in order. Task names of the play begin with its title: `Remove the server | Run the uninstaller`."""
 
     id: str
@@ -68,7 +64,7 @@ class Step(Declared):
     """What a person does where the step is left to one."""
 
 
-class Expected(Declared):
+class Expected(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A difference that reading again must show."""
 
     section: str
@@ -77,7 +73,7 @@ class Expected(Declared):
     """In words, `{variable}` standing for a value."""
 
 
-class Remedy(Declared):
+class Remedy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A playbook's declaration of itself."""
 
     id: str
