@@ -100,6 +100,7 @@ def _view(report: Report) -> dict[str, object]:
         "counts": wording.severity_counts(report.findings),
         "severities": SEVERITIES,
         "findings": wording.worst_first(report.findings),
+        "alike": wording.alike,
         "undetermined": wording.worst_first(report.undetermined),
         "waits": wording.waits(report),
         "coverage_sentence": wording.coverage_sentence(report),

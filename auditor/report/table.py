@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from auditor.model.finding import Finding, HostCoverage, Report
 from auditor.report.acceptance import STALE_HEADS, WAIVED_HEADS, stale_row, waived_row, waived_sentence
 from auditor.report.grid import grid
-from auditor.report.text import safe_text
+from auditor.report.text import clip, safe_text
 from auditor.report.wording import (
+    alike,
     coverage_sentence,
     findings_sentence,
     hosts_of,
@@ -20,11 +21,13 @@ from auditor.report.wording import (
     unseen,
     waits,
     why_in_part,
-    worst_first,
 )
 
 DEFAULT_WIDTH = 120
 WAITS_SHOWN = 40
+HOSTS_SHOWN = 20
+"""Hosts that are named in one row; the JSON and HTML reports name all."""
+HOST_WIDTH = 40
 
 
 def render(report: Report, *, width: int = DEFAULT_WIDTH) -> str:
@@ -66,16 +69,28 @@ def _findings(report: Report, width: int) -> str:
     head = f"FINDINGS\n{findings_sentence(report)}"
     if not report.findings:
         return head
+    return f"{head}\n\n{findings_table(report.findings, width)}"
+
+
+def findings_table(findings: Sequence[Finding], width: int = DEFAULT_WIDTH) -> str:
+    """Findings worst first, those of one rule on several hosts in one row."""
     heads = ("Severity", "Confidence", "Hosts", "Finding", "Id")
-    rows = [row for finding in worst_first(report.findings) for row in (_finding_row(finding), [" "] * len(heads))]
-    table = grid(heads, rows[:-1], width=width)
-    return f"{head}\n\n{table}"
+    rows = [row for group in alike(findings) for row in (_finding_row(group), [" "] * len(heads))]
+    return grid(heads, rows[:-1], width=width)
 
 
-def _finding_row(finding: Finding) -> list[str]:
-    text = f"{finding.title}\n{finding.summary}" if finding.summary else finding.title
-    hosts = "\n".join(f"{s.host} ({s.role})" if len(finding.subjects) > 1 else s.host for s in finding.subjects)
-    return [finding.severity.upper(), finding.confidence, safe_lines(hosts), safe_lines(text), finding.id]
+def _finding_row(group: tuple[Finding, ...]) -> list[str]:
+    """One row for a finding, or for those of one rule on several hosts; then host and id stand on the same line."""
+    first = group[0]
+    if len(group) > 1:
+        more = [f"and {len(group) - HOSTS_SHOWN} more"] if len(group) > HOSTS_SHOWN else []
+        hosts = [*(clip(safe_text(hosts_of(finding)), HOST_WIDTH) for finding in group[:HOSTS_SHOWN]), *more]
+        text, ids = f"{first.title}\nOn {plural(len(group), 'host')}.", [finding.id for finding in group[:HOSTS_SHOWN]]
+    else:
+        text = f"{first.title}\n{first.summary}" if first.summary else first.title
+        hosts = [f"{s.host} ({s.role})" if len(first.subjects) > 1 else s.host for s in first.subjects]
+        ids = [first.id]
+    return [first.severity.upper(), first.confidence, safe_lines("\n".join(hosts)), safe_lines(text), "\n".join(ids)]
 
 
 def _waived(report: Report, width: int) -> str:

@@ -34,6 +34,15 @@ def worst_first(findings: Iterable[Finding]) -> list[Finding]:
     )
 
 
+def alike(findings: Iterable[Finding]) -> list[tuple[Finding, ...]]:
+    """Findings worst first, those of one rule that differ in their single host only put together."""
+    groups: dict[tuple[str, ...], list[Finding]] = {}
+    for finding in worst_first(findings):
+        apart = "" if len(finding.subjects) == 1 else finding.id
+        groups.setdefault((finding.rule, finding.severity, finding.confidence, finding.title, apart), []).append(finding)
+    return [tuple(group) for group in groups.values()]
+
+
 def severity_counts(findings: Iterable[Finding]) -> dict[Severity, int]:
     """How many findings of each severity, worst first, zeroes included."""
     found = [f.severity for f in findings]
