@@ -38,7 +38,7 @@ def test_why_the_wmi_way_was_taken_shows_beside_the_sections() -> None:
 def finding(rule: str, *hosts: str, severity: Severity = "medium") -> Finding:
     subjects = tuple(Subject(role=f"r{number}", host=host) for number, host in enumerate(hosts))
     own = f"{rule}-{'-'.join(hosts)}"
-    return Finding(id=own, rule=rule, title=rule, verdict="VIOLATED", severity=severity, confidence="confirmed", subjects=subjects)
+    return Finding(id=own, rule=rule, title=rule, verdict="violated", severity=severity, confidence="confirmed", subjects=subjects)
 
 
 def test_findings_of_one_rule_on_several_hosts_stand_together_and_pairs_apart() -> None:
