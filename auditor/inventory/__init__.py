@@ -13,8 +13,8 @@ from typing import Any
 
 import msgspec
 
+from auditor.ansible_place import private_place
 from auditor.inventory.listing import Listing, list_inventory
-from auditor.inventory.program import private_place
 from auditor.inventory.resolver import Resolver, Wanted, reach
 from auditor.inventory.targets import is_connection_variable, is_windows, read_target
 from auditor.inventory.templates import forbidden, needs_resolving, plain

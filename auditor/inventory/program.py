@@ -5,38 +5,18 @@ It must not read inventories itself nor import Ansible (its licence differs): th
 
 from __future__ import annotations
 
-import os
-import shutil
-import sys
 import tempfile
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import IO, NamedTuple
 
+from auditor.ansible_place import pinned_environment, program_path
 from auditor.model.errors import InventoryError
 
 TIME_LIMIT_SECONDS = 600
 """Of one run of Ansible; ten thousand hosts with templates took about a minute."""
 _TIMED_OUT = 254
 """What ansible-runner returns then."""
-_MEMORY = Path("/dev/shm")  # noqa: S108 - a folder of ours is made inside it, readable by us alone
-_PLUGINS = [
-    "ACTION",
-    "BECOME",
-    "CACHE",
-    "CLICONF",
-    "CONNECTION",
-    "FILTER",
-    "HTTPAPI",
-    "INVENTORY",
-    "LOOKUP",
-    "NETCONF",
-    "STRATEGY",
-    "TERMINAL",
-    "TEST",
-    "VARS",
-]
 
 
 class Said(NamedTuple):
@@ -45,64 +25,6 @@ class Said(NamedTuple):
     code: int
     output: str
     complaints: str
-
-
-@contextmanager
-def private_place() -> Iterator[Path]:
-    """A folder that only this user can read, in memory where the system allows, removed whatever happens."""
-    parent = str(_MEMORY) if os.access(_MEMORY, os.W_OK | os.X_OK) else None
-    place = Path(tempfile.mkdtemp(prefix="auditor-", dir=parent))
-    try:
-        (place / "empty").mkdir()
-        (place / "empty.cfg").touch(mode=0o600)
-        yield place
-    finally:
-        shutil.rmtree(place, ignore_errors=True)
-
-
-def program_path(name: str) -> str:
-    """The program beside this Python, else on PATH. Raises InventoryError."""
-    beside = Path(sys.executable).parent / name
-    found = str(beside) if beside.is_file() else shutil.which(name)
-    if found is None:
-        raise InventoryError(f"{name} is not installed", next_step="install ansible-core in the auditor's environment")
-    return found
-
-
-def pinned_environment(place: Path, *, trust: bool) -> dict[str, str]:
-    """The settings of every run: no ansible.cfg, no home folder, and without trust no plugin that does not ship with Ansible."""
-    empty = str(place / "empty")
-    pinned = {
-        "ANSIBLE_CONFIG": str(place / "empty.cfg"),
-        "ANSIBLE_HOME": str(place / "home"),
-        "ANSIBLE_LOCAL_TEMP": str(place / "local"),
-        "ANSIBLE_REMOTE_TEMP": str(place / "remote"),
-        "ANSIBLE_INVENTORY_ENABLED": "host_list,script,auto,yaml,ini,toml" if trust else "host_list,yaml,ini",
-        "ANSIBLE_INVENTORY_ANY_UNPARSED_IS_FAILED": "True",
-        "ANSIBLE_INVENTORY_CACHE": "False",
-        "ANSIBLE_INVENTORY_EXPORT": "False",
-        "ANSIBLE_HOST_PATTERN_MISMATCH": "error",
-        "ANSIBLE_VARS_ENABLED": "host_group_vars",
-        "ANSIBLE_STRATEGY": "linear",
-        "ANSIBLE_LOCALHOST_WARNING": "False",
-        "ANSIBLE_INVENTORY_UNPARSED_WARNING": "False",
-        "ANSIBLE_DEPRECATION_WARNINGS": "False",
-        "ANSIBLE_LOG_PATH": os.devnull,
-        "ANSIBLE_DEBUG": "False",
-        "ANSIBLE_VERBOSITY": "0",
-        "ANSIBLE_DISPLAY_TRACEBACK": "never",
-        "ANSIBLE_KEEP_REMOTE_FILES": "False",
-        "ANSIBLE_ENABLE_TASK_DEBUGGER": "False",
-        "ANSIBLE_NOCOLOR": "True",
-        "LC_ALL": "C.UTF-8",
-    }
-    if password_file := os.environ.get("ANSIBLE_VAULT_PASSWORD_FILE"):
-        # Ansible runs in another folder than the user.
-        pinned["ANSIBLE_VAULT_PASSWORD_FILE"] = str(Path(password_file).expanduser().absolute())
-    if not trust:
-        pinned.update({f"ANSIBLE_{kind}_PLUGINS": empty for kind in _PLUGINS})
-        pinned.update({"ANSIBLE_LIBRARY": empty, "ANSIBLE_COLLECTIONS_PATH": empty, "ANSIBLE_COLLECTIONS_SCAN_SYS_PATH": "False"})
-    return pinned
 
 
 def run_program(name: str, arguments: Sequence[str], place: Path, *, trust: bool) -> Said:

@@ -81,7 +81,7 @@ def _order(problem: Problem) -> tuple[str, int, int]:
 def playbook_ids() -> frozenset[str]:
     """Ids of the shipped playbooks: their file names without ending."""
     folder = shipped("playbooks")
-    return frozenset(path.stem for path in folder.glob("*.yml")) if folder.is_dir() else frozenset()
+    return frozenset(path.stem for path in folder.glob("*.yml") if "." not in path.stem) if folder.is_dir() else frozenset()
 
 
 def _faults(entry: Entry, known: Known, playbooks: Collection[str]) -> Iterator[Fault]:

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from auditor.ansible_place import private_place, program_path
 from auditor.inventory import load_inventory
-from auditor.inventory.program import private_place, program_path
 from auditor.model.errors import AuditorError, InventoryError, UsageError
 from tests.edges.inventory_samples import SAMPLES, VAULT_PASSWORD, windows_host, write
 
@@ -186,5 +186,5 @@ def test_nothing_is_left_on_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 def test_programs_are_found_beside_this_python(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "/nowhere")
     assert os.access(program_path("ansible-inventory"), os.X_OK)
-    with pytest.raises(InventoryError, match="not installed"):
+    with pytest.raises(AuditorError, match="not installed"):
         program_path("ansible-nosuch")
