@@ -10,17 +10,12 @@ from auditor.matrix.convert import convert
 from auditor.matrix.strict_yaml import Document, Keys, read_yaml
 from auditor.model.errors import MatrixError, Problem
 from auditor.model.places import shipped
-from auditor.model.remedy import Remedy
+from auditor.model.remedy import Remedy, step_id
 
 DECLARATION = ".remedy.yml"
 _VARIABLE = re.compile(r"[a-z][a-z0-9]*(?:_[a-z0-9]+)*")
 _STEP = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
 _RESERVED = re.compile(r"ansible_.*|auditor_.*|remedy_.*|hostvars|groups|vars|inventory_.*|play_.*|omit|environment|playbook_dir|role_.*")
-
-
-def step_id(title: str) -> str:
-    """The id of a step from its title: `Remove the server` is `remove-the-server`."""
-    return "-".join(re.findall(r"[a-z0-9]+", title.lower()))
 
 
 def load_remedies(folder: Path | None = None) -> dict[str, Remedy]:

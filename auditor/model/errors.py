@@ -96,3 +96,7 @@ class NotifyError(AuditorError):
     def __init__(self, channel: str, reason: str, *, next_step: str = "") -> None:
         super().__init__(f"{channel}: {reason}", next_step=next_step)
         self.channel = channel
+
+
+class PlaybookError(AuditorError):
+    """A playbook can't be run, or not as asked."""

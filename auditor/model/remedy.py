@@ -6,6 +6,7 @@ Values for a host travel as data in a private file; a declaration never holds a 
 
 from __future__ import annotations
 
+import re
 from typing import Literal
 
 import msgspec
@@ -19,6 +20,11 @@ HostOrder = Literal["any", "managers-first", "clients-first"]
 """How several hosts of one operation are ordered along their `manages` and `updates` ties."""
 RunStatus = Literal["successful", "failed", "timed_out", "cancelled", "refused"]
 TaskStatus = Literal["ok", "changed", "failed", "skipped", "unreachable", "ignored"]
+
+
+def step_id(title: str) -> str:
+    """The id of a step from its title: `Remove the server` is `remove-the-server`."""
+    return "-".join(re.findall(r"[a-z0-9]+", title.lower()))
 
 
 class Rollback(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -163,3 +169,5 @@ class RunResult(msgspec.Struct, frozen=True, kw_only=True):
     """By host; a host without one failed or vanished."""
     failed: dict[str, str] = {}
     """Host -> the message of the task that failed there, or that it was unreachable."""
+    changed: dict[str, int] = {}
+    """Host -> how many tasks changed something, by Ansible's own count; in check mode, would have changed."""
