@@ -116,7 +116,6 @@ class _Run:
             "ANSIBLE_COLLECTIONS_PATH": str(self.place / ("collections" if self.with_collections else "empty")),
             "ANSIBLE_GATHERING": "explicit",
             "ANSIBLE_INJECT_FACT_VARS": "False",
-            "ANSIBLE_CALLBACKS_ENABLED": "",
             "ANSIBLE_ROLES_PATH": str(self.place / "empty"),
             "ANSIBLE_RETRY_FILES_ENABLED": "False",
             "ANSIBLE_DISPLAY_ARGS_TO_STDOUT": "False",
