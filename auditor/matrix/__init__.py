@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from auditor.matrix.cases import CaseResult, run_cases
 from auditor.matrix.load import load_matrix
+from auditor.matrix.remedies import load_remedies
 from auditor.matrix.requests import requested_event_sources, requested_keys, requested_logs
 
-__all__ = ["CaseResult", "load_matrix", "requested_event_sources", "requested_keys", "requested_logs", "run_cases"]
+__all__ = ["CaseResult", "load_matrix", "load_remedies", "requested_event_sources", "requested_keys", "requested_logs", "run_cases"]

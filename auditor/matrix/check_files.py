@@ -9,6 +9,7 @@ from auditor.analysis.conditions.condition import selectors_of
 from auditor.analysis.rules.pairs import take_apart
 from auditor.matrix.check import Fault, Known, check_condition, check_key
 from auditor.matrix.check_installs import check_installs
+from auditor.matrix.check_remedies import Remedies, remedy_faults
 from auditor.model.rule import Rule
 from auditor.model.selector import Condition
 from auditor.model.signature import RoleSign, Signature, Signs, ValueSource
@@ -21,7 +22,7 @@ _NOT_IN_SIGNATURES = ("product", "edge", "ties", "compare", "listed", "exclusion
 _VALUES = ("version", "engine", "definitions", "parent", "group")
 
 
-def check_rule(rule: Rule, stem: str, known: Known, playbooks: Collection[str]) -> Iterator[Fault]:
+def check_rule(rule: Rule, stem: str, known: Known, remedies: Remedies) -> Iterator[Fault]:
     """Everything that is wrong with a rule."""
     yield from _identity(rule.id, stem)
     for field in ("title", "subject", "mechanism", "effect", "resolution"):
@@ -40,8 +41,7 @@ def check_rule(rule: Rule, stem: str, known: Known, playbooks: Collection[str]) 
     )
     if rule.symmetric and len(rule.roles) == 1:
         yield ("symmetric",), "only a rule with two roles can be symmetric"
-    if rule.remedy is not None and rule.remedy not in playbooks:
-        yield ("remedy",), f"unknown playbook {rule.remedy!r}: expected null or one of {', '.join(sorted(playbooks)) or 'none'}"
+    yield from remedy_faults(rule, remedies)
     if not rule.references:
         yield ("references",), "expected at least one source"
     yield from _addresses(rule.references, "references", ("incident",))

@@ -14,11 +14,12 @@ from typing import Any, NamedTuple
 from auditor.matrix.check import Fault, Known
 from auditor.matrix.check_files import check_rule, check_signature
 from auditor.matrix.check_lists import check_supports, check_table
+from auditor.matrix.check_remedies import Remedies
 from auditor.matrix.convert import convert
+from auditor.matrix.remedies import load_remedies
 from auditor.matrix.strict_yaml import Document, read_yaml
 from auditor.matrix.tables import read_sheet
 from auditor.model.errors import MatrixError, Problem
-from auditor.model.places import shipped
 from auditor.model.rule import Matrix, Rule
 from auditor.model.signature import Signature
 from auditor.model.support import SupportFile
@@ -56,7 +57,7 @@ def load_matrix(folders: Sequence[Path], playbooks: Collection[str] | None = Non
     _refuse_duplicates([*products, *rules, *supports], problems)
     signatures = {entry.value.id: entry.value for entry in products if isinstance(entry.value, Signature)}
     tables = {id_: table.hashes for id_, table in lists.items() if isinstance(table, DriversTable)}
-    allowed = playbook_ids() if playbooks is None else playbooks
+    allowed: Remedies = known_remedies() if playbooks is None else dict.fromkeys(playbooks)
     echoes = tuple(f"unknown table {stem!r}" for stem in _broken(folders, lists))
     for entry in [*products, *rules, *supports, *written]:
         known = Known(entry.value.roles if isinstance(entry.value, Rule) else ("host",), signatures, tables, lists)
@@ -78,15 +79,14 @@ def _order(problem: Problem) -> tuple[str, int, int]:
     return problem.file, problem.line, problem.column
 
 
-def playbook_ids() -> frozenset[str]:
-    """Ids of the shipped playbooks: their file names without ending."""
-    folder = shipped("playbooks")
-    return frozenset(path.stem for path in folder.glob("*.yml") if "." not in path.stem) if folder.is_dir() else frozenset()
+def known_remedies() -> Remedies:
+    """The shipped playbooks with their declarations. Raises MatrixError where one of these is wrong."""
+    return load_remedies()
 
 
-def _faults(entry: Entry, known: Known, playbooks: Collection[str]) -> Iterator[Fault]:
+def _faults(entry: Entry, known: Known, remedies: Remedies) -> Iterator[Fault]:
     if isinstance(entry.value, Rule):
-        return check_rule(entry.value, entry.path.stem, known, playbooks)
+        return check_rule(entry.value, entry.path.stem, known, remedies)
     if isinstance(entry.value, SupportFile):
         return check_supports(entry.value, entry.path.stem, known.signatures)
     if isinstance(entry.value, ProductsTable | ExclusionsTable):

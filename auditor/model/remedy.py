@@ -106,6 +106,28 @@ class Remedy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """http(s) addresses, or `incident`."""
 
 
+class GivenBy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Where a finding gives a variable its value from; exactly one of the first three is stated."""
+
+    literal: str | int | bool | tuple[str, ...] | None = None
+    """A value that the rule itself knows."""
+    host: str | None = None
+    """Role of a bound host: its computer name as it says itself, else its inventory name."""
+    evidence: str | None = None
+    """Section: the records of it that the finding rests on, for example paths of tasks or names of services."""
+    role: str | None = None
+    """With `evidence`: whose records; left out, those of the target."""
+
+
+class RemedyFor(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How a rule's roles fit its remedy."""
+
+    target: str | None = None
+    """Role whose host is changed; may be left out where the rule has one role."""
+    values: dict[str, GivenBy] = {}
+    """Variable of the remedy -> where its value comes from."""
+
+
 class HostRun(msgspec.Struct, frozen=True, kw_only=True):
     """What a run is to do on one host."""
 

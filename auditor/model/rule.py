@@ -8,6 +8,7 @@ from __future__ import annotations
 import msgspec
 
 from auditor.model.grade import CONFIDENCES, SEVERITIES, Confidence, Severity
+from auditor.model.remedy import RemedyFor
 from auditor.model.selector import Condition
 from auditor.model.signature import Signature
 from auditor.model.support import SupportFile
@@ -41,6 +42,8 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     resolution: str
     remedy: str | None = None
     """Playbook id, or null."""
+    remedy_for: RemedyFor | None = None
+    """Which host the playbook changes, and what the finding tells it; needed where the rule has two roles."""
     references: tuple[str, ...]
     """http(s) addresses of the sources, or `incident` for the founding case."""
 
