@@ -8,14 +8,15 @@ Raises ValueError where facts contradict each other in a way that only shows her
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import TypeVar
 
 from auditor.lab.assemble_files import add_driver_files, add_files, add_task_files
 from auditor.lab.assemble_logs import add_logs
 from auditor.lab.clock import Dial, Zone
-from auditor.lab.facts import DriverFacts, HostFacts, ServiceFacts
+from auditor.lab.facts import HostFacts
+from auditor.lab.facts_software import DriverFacts, ProgramFacts, ServiceFacts
 from auditor.lab.fleet import LabHost
 from auditor.lab.machine import CONTROL_SET, CURRENT_VERSION, ENVIRONMENT, SERVICES, Machine, ServiceState
 from auditor.lab.registry import Registry, Value
@@ -35,16 +36,21 @@ def assemble(host: LabHost, now: datetime) -> Machine:
     """The machine that these facts describe. Raises ValueError."""
     facts = host.facts
     machine = Machine(host.name, facts, make_dial(facts, now))
-    for part in (_put_system, _put_zone, _put_network, _put_memory, _put_services, _put_drivers, _put_programs, _put_filters):
+    machine.packages, machine.commands = host.packages, host.commands
+    for part in (_put_system, _put_zone, _put_network, _put_memory):
         part(machine.registry, machine)
+    put_services(machine, facts.services)
+    put_drivers(machine, facts.drivers)
+    put_programs(machine, facts.programs)
+    _put_filters(machine.registry, machine)
     for setting in host.registry:
         key = machine.registry.make(setting.key)
         if setting.value is not None:
             key.put(_expanded(setting.value, machine.dial))
-    _add_states(machine)
+    add_states(machine, facts.services, facts.drivers)
     machine.tasks = dict(_unique(facts.tasks.items()))
     machine.shares = dict(_unique(facts.shares.items()))
-    add_driver_files(machine)
+    add_driver_files(machine, facts.drivers)
     add_task_files(machine)
     add_files(machine)
     add_logs(machine)
@@ -171,8 +177,10 @@ def _put_entry(registry: Registry, name: str, facts: ServiceFacts | DriverFacts,
     return key
 
 
-def _put_services(registry: Registry, machine: Machine) -> None:
-    for name, facts in _unique(machine.facts.services.items()):
+def put_services(machine: Machine, services: Mapping[str, ServiceFacts]) -> None:
+    """The registry entries of services. Raises ValueError."""
+    registry = machine.registry
+    for name, facts in _unique(services.items()):
         key = _put_entry(registry, name, facts, machine.dial)
         registry.put(key, "ObjectName", facts.account)
         registry.put(key, "Description", facts.description)
@@ -180,8 +188,10 @@ def _put_services(registry: Registry, machine: Machine) -> None:
         registry.put(rf"{key}\Parameters", "ServiceDll", facts.dll, "REG_EXPAND_SZ")
 
 
-def _put_drivers(registry: Registry, machine: Machine) -> None:
-    for name, facts in _unique(machine.facts.drivers.items()):
+def put_drivers(machine: Machine, drivers: Mapping[str, DriverFacts]) -> None:
+    """The registry entries of drivers. Raises ValueError."""
+    registry = machine.registry
+    for name, facts in _unique(drivers.items()):
         key = _put_entry(registry, name, facts, machine.dial)
         registry.put(key, "Tag", facts.tag)
         instances = rf"{key}\Instances"
@@ -192,8 +202,10 @@ def _put_drivers(registry: Registry, machine: Machine) -> None:
             registry.put(rf"{instances}\{instance}", "Flags", values.flags)
 
 
-def _put_programs(registry: Registry, machine: Machine) -> None:
-    for name, facts in machine.facts.programs.items():
+def put_programs(machine: Machine, programs: Mapping[str, ProgramFacts]) -> None:
+    """The uninstall entries of programs. Raises ValueError."""
+    registry = machine.registry
+    for name, facts in programs.items():
         view = "SOFTWARE\\Wow6432Node" if facts.view == "wow64" else "SOFTWARE"
         if facts.view == "wow64" and machine.facts.system.architecture == "x86":
             raise ValueError(f"program `{name}`: Windows of 32 bits has no view wow64")
@@ -213,10 +225,15 @@ def _put_filters(registry: Registry, machine: Machine) -> None:
             registry.put(rf"{_CONTROL}\Class\{guid}", "UpperFilters" if side == "upper" else "LowerFilters", names)
 
 
-def _add_states(machine: Machine) -> None:
-    for name, service in machine.facts.services.items():
-        machine.services[name.upper()] = ServiceState(name, service.state, service.restricted)
-    for name, driver in machine.facts.drivers.items():
-        if name.upper() in machine.services:
+def add_states(machine: Machine, services: Mapping[str, ServiceFacts], drivers: Mapping[str, DriverFacts]) -> None:
+    """What the service control manager knows of services and drivers. Raises ValueError."""
+    for name, service in services.items():
+        usual, start = service.state, machine.registry.number(rf"{SERVICES}\{name}", "Start")
+        state = ServiceState(name, usual, service.restricted, stoppable=service.stoppable, usual=usual, usual_start=start)
+        machine.services[name.upper()] = state
+    for name, driver in drivers.items():
+        if name.upper() in machine.services and not machine.services[name.upper()].driver:
             raise ValueError(f"a service and a driver are both named `{name}`")
-        machine.services[name.upper()] = ServiceState(name, driver.state)
+        usual, start = driver.state, machine.registry.number(rf"{SERVICES}\{name}", "Start")
+        state = ServiceState(name, usual, driver=True, stoppable=driver.stoppable, usual=usual, usual_start=start)
+        machine.services[name.upper()] = state

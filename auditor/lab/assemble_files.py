@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 from auditor.lab.dumpfile import Contents, Driver, small_dump
-from auditor.lab.facts import DriverFacts, FileFacts, InboxFacts, VersionFacts
+from auditor.lab.facts import InboxFacts
+from auditor.lab.facts_activity import TaskFacts
 from auditor.lab.facts_dump import DumpFacts
+from auditor.lab.facts_software import DriverFacts, FileFacts, VersionFacts
 from auditor.lab.jobfile import job_bytes
 from auditor.lab.machine import LabFile, Machine
 from auditor.lab.paths import driver_path
@@ -17,36 +20,47 @@ from auditor.lab.taskxml import task_xml
 _PROGRAM_ENDINGS = (".exe", ".scr", ".cpl", ".ocx", ".dll")
 
 
-def add_driver_files(machine: Machine) -> None:
+def add_driver_files(machine: Machine, drivers: Mapping[str, DriverFacts]) -> None:
     """The file of every driver that has one."""
-    for name, facts in machine.facts.drivers.items():
+    for name, facts in drivers.items():
         path = driver_path(name, machine.dial.expand(facts.image or ""), machine)
         if facts.file == "missing" or path is None:
             continue
         own = _inbox_driver(name, path, facts, machine) if isinstance(facts.file, str) else facts.file
-        machine.files.put(_make(path, own, machine))
+        machine.files.put(make_file(path, own, machine))
 
 
 def add_task_files(machine: Machine) -> None:
     """The .job or XML file of every task."""
+    made = machine.dial.moment(machine.facts.system.installed)
     for name, task in machine.tasks.items():
-        if machine.legacy:
-            file = name if name.lower().endswith(".job") else f"{name}.job"
-            data = job_bytes(file, task, machine.dial)
-        else:
-            file = name.lstrip("\\")
-            data = b"\xff\xfe" + task_xml(f"\\{file}", task, machine.dial).encode("utf-16-le")
-        _check(file, "task")
-        made = machine.dial.moment(machine.facts.system.installed)
-        machine.files.put(LabFile(f"{machine.task_folder}\\{file}", created=made, modified=made, data=data, restricted=task.restricted))
+        path, data = task_file(machine, name, task)
+        machine.files.put(LabFile(path, created=made, modified=made, data=data, restricted=task.restricted))
+
+
+def task_file(machine: Machine, name: str, task: TaskFacts) -> tuple[str, bytes]:
+    """Path and bytes of a task's file. Raises ValueError for a name that can't be a file's."""
+    if machine.legacy:
+        file = name if name.lower().endswith(".job") else f"{name}.job"
+        data = job_bytes(file, task, machine.dial)
+    else:
+        file = name.lstrip("\\")
+        data = b"\xff\xfe" + task_xml(f"\\{file}", task, machine.dial).encode("utf-16-le")
+    _check(file, "task")
+    return f"{machine.task_folder}\\{file}", data
 
 
 def add_files(machine: Machine) -> None:
     """The files that the facts list. Raises ValueError for a path that is not a full path on a drive."""
     for written, facts in machine.facts.files.items():
-        path = machine.dial.expand(written)
-        _check(path[3:] if path[1:3] == ":\\" and path[0].isalpha() else "", "file")
-        machine.files.put(_make(path, facts, machine))
+        add_file(machine, written, facts)
+
+
+def add_file(machine: Machine, written: str, facts: FileFacts) -> None:
+    """One file; its path may hold `{{time|picture}}`. Raises ValueError for a path that is not a full path on a drive."""
+    path = machine.dial.expand(written)
+    _check(path[3:] if path[1:3] == ":\\" and path[0].isalpha() else "", "file")
+    machine.files.put(make_file(path, facts, machine))
 
 
 def _check(path: str, what: str) -> None:
@@ -57,7 +71,8 @@ def _check(path: str, what: str) -> None:
         raise ValueError(f"{what} path {path[:80]!r}: expected a full Windows path such as C:\\Folder\\file.txt")
 
 
-def _make(path: str, facts: FileFacts, machine: Machine) -> LabFile:
+def make_file(path: str, facts: FileFacts, machine: Machine) -> LabFile:
+    """A file as its facts say. Raises ValueError."""
     dial, inbox = machine.dial, machine.facts.system.inbox
     modified = dial.moment(facts.modified or inbox.modified)
     created = dial.moment(facts.created) if facts.created else modified

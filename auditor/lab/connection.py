@@ -28,6 +28,8 @@ _LOG = logging.getLogger(__name__)
 _PLAIN_TYPE = "application/soap+xml;charset=UTF-8"
 _IDLE_SECONDS = 120
 """How long http.sys keeps an idle connection."""
+_LOOK_SECONDS = 0.2
+"""How often it is looked whether a host is still there while it works."""
 _SEAL_BYTES = 1024
 """Bytes by which a sealed body is longer than its message."""
 _BODIES = frozenset({"garbage", "wrong_xml", "empty_body", "entity_bomb", "wrong_charset", "half_answer", "gzip_bomb"})
@@ -53,6 +55,8 @@ class Host(msgspec.Struct):
     largest_envelope: int = 512_000
     binding: bytes = b""
     """What logons over its TLS are bound to; empty over http."""
+    reachable: Callable[[], bool] | None = None
+    """Whether the host answers at the moment; None always does."""
     counts: collections.Counter[str] = msgspec.field(default_factory=collections.Counter)
     """Requests by action; besides Connection, Logon, Rejected (failed logons) and Fault."""
 
@@ -83,6 +87,9 @@ class Connection:
 
     async def serve(self) -> None:
         """Answers request after request; returns when the connection is over."""
+        if self._host.reachable is not None and not self._host.reachable():
+            self._reset()
+            return
         self._host.counts["Connection"] += 1
         while True:
             try:
@@ -90,7 +97,11 @@ class Connection:
                     request = await read_request(self._reader, self._host.largest_envelope + _SEAL_BYTES)
                 if request is None:
                     return
-                response = await self._answer(request)
+                answered = await self._while_there(request)
+                if answered is None:
+                    self._reset()
+                    return
+                response = answered
             except BadRequest as bad:
                 response = HttpResponse(status=bad.status, close=True)
             except OSError:  # the client is gone, or was silent for too long
@@ -100,6 +111,23 @@ class Connection:
                 response = HttpResponse(status=500, close=True)
             if not await self._send(response):
                 return
+
+    async def _while_there(self, request: HttpRequest) -> HttpResponse | None:
+        """The answer; None where the host went away, as in a restart, before it was given."""
+        there = self._host.reachable
+        if there is None:
+            return await self._answer(request)
+        if not there():
+            return None
+        task = asyncio.ensure_future(self._answer(request))
+        try:
+            while not (await asyncio.wait({task}, timeout=_LOOK_SECONDS))[0]:
+                if not there():
+                    return None
+        finally:
+            if not task.done():
+                task.cancel()
+        return task.result() if there() else None
 
     async def _send(self, response: HttpResponse) -> bool:
         behaviour = self._endpoint.behaviour

@@ -19,6 +19,7 @@ from msgspec import Meta
 from auditor.lab.convert import convert_struct
 from auditor.lab.document import MAXIMUM_BYTES, Mark, Node, Problems, merge, read_document
 from auditor.lab.facts import HostFacts
+from auditor.lab.facts_change import CommandFacts, PackageFacts, ProgramCommands
 from auditor.lab.facts_types import Facts, Name, Text
 from auditor.lab.registry import Setting, read_registry
 from auditor.model.errors import LabError, Problem
@@ -28,7 +29,8 @@ MAXIMUM_CHAIN = 8
 SHIPPED = Path(__file__).parent / "fleets"
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 _HOST = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,62}")
-_TOP = ("title", "extends", "accounts", "hosts", "patch", "remove")
+_SHARED = ("packages", "commands")
+_TOP = ("title", "extends", "accounts", *_SHARED, "hosts", "patch", "remove")
 
 
 class AccountFacts(Facts, frozen=True, kw_only=True):
@@ -46,6 +48,22 @@ class AccountsFacts(Facts, frozen=True, kw_only=True):
     operator: AccountFacts = AccountFacts(user="svc-operate")
 
 
+class Package(msgspec.Struct, frozen=True, kw_only=True):
+    """A package with the registry of its contents typed."""
+
+    facts: PackageFacts
+    adds: tuple[Setting, ...] = ()
+    removes: tuple[Setting, ...] = ()
+
+
+class ProductCommand(msgspec.Struct, frozen=True, kw_only=True):
+    """A command of a product's program, its registry typed."""
+
+    path: str
+    facts: CommandFacts
+    registry: tuple[Setting, ...] = ()
+
+
 class LabHost(msgspec.Struct, frozen=True, kw_only=True):
     """One host of a fleet: its name in the inventory and its facts."""
 
@@ -53,6 +71,9 @@ class LabHost(msgspec.Struct, frozen=True, kw_only=True):
     facts: HostFacts
     registry: tuple[Setting, ...]
     """The `registry` of its facts, typed."""
+    packages: dict[str, Package] = {}
+    """The fleet's and its own, by label."""
+    commands: tuple[ProductCommand, ...] = ()
 
 
 class Fleet(msgspec.Struct, frozen=True, kw_only=True):
@@ -104,6 +125,8 @@ class _Layers(msgspec.Struct):
     mark: Mark
     title: Node | None = None
     accounts: Node | None = None
+    packages: Node = Node({}, Mark(""))
+    commands: Node = Node({}, Mark(""))
     hosts: dict[str, Node] = {}
 
 
@@ -127,6 +150,9 @@ class _Loader:
         layers = self._extended(root, path, (*chain, path.resolve()))
         layers.title = root.value.get("title", layers.title)
         layers.accounts = root.value.get("accounts", layers.accounts)
+        for name in _SHARED:
+            if name in root.value:
+                setattr(layers, name, merge(getattr(layers, name), self._with_bases(root.value[name], path), self._problems, name))
         self._remove(root, layers)
         self._patch(root, layers)
         self._add(root, path, layers)
@@ -194,6 +220,9 @@ class _Loader:
                 self._problems.add(node.mark, f"more than {MAXIMUM_HOSTS} hosts")
             else:
                 layers.hosts[name] = self._based(node, path, name)
+                own = layers.hosts[name].value.get("packages") if isinstance(layers.hosts[name].value, dict) else None
+                if own is not None:
+                    layers.hosts[name].value["packages"] = self._with_bases(own, path)
 
     def _map(self, root: Node, key: str) -> dict[str, Node]:
         node = root.value.get(key)
@@ -203,6 +232,19 @@ class _Loader:
             self._problems.add(node.mark, f"`{key}` is a map of host names")
             return {}
         return node.value
+
+    def _with_bases(self, packages: Node, path: Path) -> Node:
+        """Packages whose contents have their bases merged in; anything else as it is."""
+        if not isinstance(packages.value, dict):
+            return packages
+        found: dict[str, Node] = {}
+        for label, package in packages.value.items():
+            parts = package.value
+            if isinstance(parts, dict):
+                based = {key: self._based(part, path, label) if key in ("adds", "removes") else part for key, part in parts.items()}
+                package = Node(based, package.mark)
+            found[label] = package
+        return Node(found, packages.mark)
 
     def _based(self, node: Node, path: Path, name: str) -> Node:
         if not isinstance(node.value, dict) or "base" not in node.value:
@@ -233,18 +275,54 @@ def _convert(layers: _Layers, problems: Problems) -> Fleet | None:
     if not layers.hosts:
         problems.add(layers.mark, "a fleet needs at least one host")
     accounts = convert_struct(layers.accounts, AccountsFacts, problems, "accounts") if layers.accounts else AccountsFacts()
-    hosts = [_host(name, node, problems) for name, node in layers.hosts.items()]
+    packages = read_packages(layers.packages, problems, "packages")
+    commands = read_commands(layers.commands, problems, "commands")
+    hosts = [_host(name, node, problems, packages, commands) for name, node in layers.hosts.items()]
     if problems or accounts is None:
         return None
     title = str(layers.title.plain()) if layers.title else ""
     return Fleet(title=title, accounts=accounts, hosts=tuple(host for host in hosts if host is not None))
 
 
-def _host(name: str, node: Node, problems: Problems) -> LabHost | None:
+def _host(name: str, node: Node, problems: Problems, packages: dict[str, Package], commands: tuple[ProductCommand, ...]) -> LabHost | None:
     facts = convert_struct(node, HostFacts, problems, name)
-    registry = node.value.get("registry") if isinstance(node.value, dict) else None
-    settings = read_registry(registry, problems, name) if registry is not None else ()
-    return LabHost(name=name, facts=facts, registry=settings) if facts is not None else None
+    parts = node.value if isinstance(node.value, dict) else {}
+    settings = read_registry(parts["registry"], problems, name) if "registry" in parts else ()
+    own = read_packages(parts["packages"], problems, f"{name}.packages") if "packages" in parts else {}
+    programs = read_commands(parts["commands"], problems, f"{name}.commands") if "commands" in parts else ()
+    if facts is None:
+        return None
+    return LabHost(name=name, facts=facts, registry=settings, packages={**packages, **own}, commands=(*programs, *commands))
+
+
+def read_packages(node: Node, problems: Problems, subject: str) -> dict[str, Package]:
+    """The packages under `packages:`. Problems are noted with their places."""
+    found: dict[str, Package] = {}
+    for label, child in node.value.items() if isinstance(node.value, dict) else ():
+        facts = convert_struct(child, PackageFacts, problems, f"{subject}.{label}")
+        if facts is not None:
+            adds, removes = (_settings(child.value.get(part), problems, f"{subject}.{label}.{part}") for part in ("adds", "removes"))
+            found[label] = Package(facts=facts, adds=adds, removes=removes)
+    return found
+
+
+def read_commands(node: Node, problems: Problems, subject: str) -> tuple[ProductCommand, ...]:
+    """The commands of all programs under `commands:`."""
+    found: list[ProductCommand] = []
+    for label, child in node.value.items() if isinstance(node.value, dict) else ():
+        program = convert_struct(child, ProgramCommands, problems, f"{subject}.{label}")
+        if program is None:
+            continue
+        for name, facts in program.commands.items():
+            place = child.value["commands"].value[name]
+            found.append(ProductCommand(path=program.path, facts=facts, registry=_settings(place, problems, f"{subject}.{label}.{name}")))
+    return tuple(found)
+
+
+def _settings(node: Node | None, problems: Problems, subject: str) -> tuple[Setting, ...]:
+    """The typed `registry` of a part, where it has one."""
+    registry = node.value.get("registry") if node is not None and isinstance(node.value, dict) else None
+    return read_registry(registry, problems, subject) if registry is not None else ()
 
 
 class _HostEntry(HostFacts, frozen=True, kw_only=True):
@@ -253,12 +331,14 @@ class _HostEntry(HostFacts, frozen=True, kw_only=True):
     base: Name | tuple[Name, ...] | None = None
 
 
-class _FleetFile(Facts, frozen=True, kw_only=True):
+class _FleetFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A fleet file of the auditor's lab."""
 
     title: Text = ""
     extends: Annotated[str, Meta(pattern=f"^{_ID.pattern}$")] | None = None
     accounts: AccountsFacts = AccountsFacts()
+    packages: dict[Name, PackageFacts] = {}
+    commands: dict[Name, ProgramCommands] = {}
     hosts: dict[Name, _HostEntry] = msgspec.field(default_factory=dict)
     patch: dict[Name, HostFacts] = msgspec.field(default_factory=dict)
     remove: tuple[Name, ...] = ()

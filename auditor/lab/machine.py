@@ -6,17 +6,24 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 
 import msgspec
 
+from auditor.lab.agenda import Agenda
 from auditor.lab.clock import Dial
-from auditor.lab.facts import AccessFacts, HostFacts, ShareFacts
+from auditor.lab.facts import AccessFacts, HostFacts
 from auditor.lab.facts_activity import EventFacts, LogFacts, TaskFacts
+from auditor.lab.facts_change import DropFacts
+from auditor.lab.facts_software import DefenderFacts, ShareFacts
 from auditor.lab.pe import Image, build, filler, size_of
 from auditor.lab.registry import Registry
 from auditor.model.host import RunState
+
+if TYPE_CHECKING:
+    from auditor.lab.fleet import Package, ProductCommand
 
 CURRENT_VERSION = r"HKLM\SOFTWARE\Microsoft\Windows NT\CurrentVersion"
 CONTROL_SET = r"HKLM\SYSTEM\CurrentControlSet"
@@ -34,6 +41,7 @@ class LabFile:
         "image",
         "known_sha256",
         "modified",
+        "package",
         "path",
         "restricted",
         "seed",
@@ -64,6 +72,8 @@ class LabFile:
         self.restricted = restricted
         self.signature: str | None = None
         self.signer: str | None = None
+        self.package: str | None = None
+        """The package whose installer this is."""
         self._data = data
         self.size = len(data) if data is not None else size_of(image) if image is not None else size
         self._digest: str | None = None
@@ -87,10 +97,11 @@ class LabFile:
 
 
 class Files:
-    """The files of a machine by path; case does not count."""
+    """The files of a machine by path; case does not count. Folders are there when they hold something or were made."""
 
     def __init__(self) -> None:
         self._files: dict[str, LabFile] = {}
+        self._folders: dict[str, str] = {}
 
     def get(self, path: str) -> LabFile | None:
         """The file at `path`."""
@@ -101,8 +112,12 @@ class Files:
         self._files[file.path.upper()] = file
 
     def remove(self, path: str) -> bool:
-        """Whether it was there."""
-        return self._files.pop(path.upper(), None) is not None
+        """Whether it was there; its folder stays, be it empty."""
+        there = self._files.pop(path.upper(), None) is not None
+        folder = path.rpartition("\\")[0]
+        if there and not self.folder_exists(folder):
+            self.make_folder(folder)
+        return there
 
     def below(self, folder: str) -> list[LabFile]:
         """Files in a folder and its folders, by path (ordinal)."""
@@ -115,9 +130,35 @@ class Files:
         return [file for file in self.below(folder) if file.path.count("\\") == depth]
 
     def folder_exists(self, folder: str) -> bool:
-        """Whether there is a file at or below it."""
+        """Whether it was made, or there is a file below it."""
         start = folder.rstrip("\\").upper() + "\\"
-        return any(key.startswith(start) for key in self._files)
+        return any(key.startswith(start) for key in self._files) or any(key.startswith(start) for key in self._folders)
+
+    def make_folder(self, folder: str) -> None:
+        """Makes a folder, with those above it."""
+        self._folders.setdefault(folder.rstrip("\\").upper() + "\\", folder.rstrip("\\"))
+
+    def remove_folder(self, folder: str) -> bool:
+        """Removes a folder with all below; whether it was there."""
+        there = self.folder_exists(folder)
+        start = folder.rstrip("\\").upper() + "\\"
+        self._files = {key: file for key, file in self._files.items() if not key.startswith(start)}
+        self._folders = {key: name for key, name in self._folders.items() if not key.startswith(start)}
+        return there
+
+    @property
+    def folders(self) -> list[str]:
+        """Folders that were made by themselves, by path."""
+        return [self._folders[key] for key in sorted(self._folders)]
+
+    def folders_inside(self, folder: str) -> list[str]:
+        """Names of the folders directly in a folder."""
+        start = folder.rstrip("\\").upper() + "\\"
+        depth = start.count("\\")
+        paths = [file.path for key, file in self._files.items() if key.startswith(start) and key.count("\\") > depth]
+        paths += [f"{name}\\" for key, name in self._folders.items() if key.startswith(start) and key != start]
+        names = {path.split("\\")[depth].upper(): path.split("\\")[depth] for path in paths}
+        return [names[name] for name in sorted(names)]
 
     def __iter__(self) -> Iterator[LabFile]:
         return iter(sorted(self._files.values(), key=lambda file: file.path.upper()))
@@ -132,6 +173,11 @@ class ServiceState(msgspec.Struct):
     name: str
     state: RunState = "stopped"
     restricted: bool = False
+    driver: bool = False
+    stoppable: bool = True
+    usual: RunState = "stopped"
+    """What it is after an ordinary start of Windows, as long as its Start value is `usual_start`."""
+    usual_start: int | None = None
 
 
 class LogRecord(msgspec.Struct, frozen=True, kw_only=True):
@@ -158,6 +204,29 @@ class Machine:
         self.logs: dict[str, list[LogRecord]] = {}
         self.log_facts: dict[str, LogFacts] = {}
         self.boot = dial.moment(facts.system.boot)
+        self.agenda = Agenda(dial.now)
+        self.defender: DefenderFacts | None = facts.defender
+        self.features: dict[str, str] = dict(facts.features)
+        self.away_until: datetime | None = None
+        """Until when nothing answers, because it restarts or has lost its network."""
+        self.vanished = False
+        """Whether it never answers again."""
+        self.restarts = 0
+        """Restarts since the lab began."""
+        self.shutdown_at: datetime | None = None
+        """When a restart that was asked for begins."""
+        self.packages: Mapping[str, Package] = {}
+        """What can be installed and removed here, by label."""
+        self.commands: tuple[ProductCommand, ...] = ()
+        self.drops: Mapping[str, DropFacts] = facts.drops
+        self.peers: Mapping[str, Machine] = {}
+        """The other hosts of the lab by upper-case name and address, for paths to their shares."""
+        self.at_restart: list[Callable[[], None]] = []
+        """What is done while Windows starts next."""
+        self.installing = False
+        """Whether Windows Installer is at work: it does one thing at a time."""
+        self.tries: dict[str, int] = {}
+        """How often each package was installed or removed: `install LABEL`, `remove LABEL`."""
 
     @property
     def access(self) -> AccessFacts:
@@ -187,7 +256,7 @@ class Machine:
 
     def process_ids(self) -> dict[str, int]:
         """Process ids of running services by upper-case name."""
-        names = [name for name in sorted(map(str.upper, self.facts.services)) if self.services[name].state == "running"]
+        names = [name for name in sorted(self.services) if self.services[name].state == "running" and not self.services[name].driver]
         return {name: 400 + 4 * at for at, name in enumerate(names)}
 
     def environment(self) -> dict[str, str]:
@@ -207,6 +276,11 @@ class Machine:
             if isinstance(value.data, str) and value.name.upper() not in result:
                 result[value.name.upper()] = value.data
         return result
+
+    def reachable(self, now: datetime) -> bool:
+        """Whether something answers on the network now; what has fallen due is done first."""
+        self.agenda.settle(now)
+        return not self.vanished and (self.away_until is None or now >= self.away_until)
 
     def log(self, name: str) -> list[LogRecord]:
         """The records of a log, oldest first."""

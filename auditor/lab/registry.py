@@ -63,6 +63,10 @@ class Key:
             key = self._subkeys[name.upper()] = Key(name)
         return key
 
+    def adopt(self, key: Key) -> None:
+        """Puts a subkey with all below in its place."""
+        self._subkeys[key.name.upper()] = key
+
     def put(self, value: Value) -> None:
         """Sets a value; its place in the order stays."""
         self._values[value.name.upper()] = value

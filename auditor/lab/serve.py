@@ -1,10 +1,12 @@
 """Runs a fleet: facts -> machines -> shells -> WS-Management server, and the inventory to reach it by. Prints nothing.
 
-Owns the state folder: inventory.yml and operator.yml (0600, for each holds an account's password), ca.pem, violations.jsonl.
+Owns the state folder: inventory.yml and operator.yml (0600, for each holds an account's password), ca.pem, violations.jsonl (what the
+auditor's account tried besides the probe), operations.jsonl (what the operator's account did, in order, without secrets).
 """
 
 from __future__ import annotations
 
+import functools
 import os
 import secrets
 from collections.abc import Callable
@@ -19,12 +21,13 @@ from auditor.lab.assemble import assemble
 from auditor.lab.endpoint import Account, HostEndpoint, KerberosService
 from auditor.lab.fleet import Fleet, LabHost, load_fleet, problem_of
 from auditor.lab.machine import Machine
+from auditor.lab.operate.journal import Journal
 from auditor.lab.server import LabServer
 from auditor.lab.shell import Digest, LabShell, Probe, Violations
 from auditor.lab.wmi_service import WmiService
 from auditor.model.errors import LabError
 
-INVENTORY, OPERATOR_INVENTORY, VIOLATIONS = "inventory.yml", "operator.yml", "violations.jsonl"
+INVENTORY, OPERATOR_INVENTORY, VIOLATIONS, OPERATIONS = "inventory.yml", "operator.yml", "violations.jsonl", "operations.jsonl"
 
 
 class Lab:
@@ -37,6 +40,7 @@ class Lab:
         self.inventory = state / INVENTORY
         self.operator_inventory = state / OPERATOR_INVENTORY
         self.violations = state / VIOLATIONS
+        self.operations = state / OPERATIONS
 
     def ready(self) -> dict[str, Any]:
         """The line that the command prints when all hosts listen."""
@@ -48,6 +52,7 @@ class Lab:
             "operator_inventory": str(self.operator_inventory),
             "ca": str(self.server.ca_file),
             "violations": str(self.violations),
+            "operations": str(self.operations),
             "urls": {host.name: self.server.url(host.name) for host in self.fleet.hosts},
         }
 
@@ -82,9 +87,13 @@ def serve(
     passwords = {role: getattr(fleet.accounts, role).password or secrets.token_urlsafe(12) for role in ("auditor", "operator")}
     violations = Violations(state / VIOLATIONS, tell)
     probe = Probe(digests=probe_digests, digest_of=probe_digest_of)
-    shells = {name: LabShell(machine, clock=tell, probe=probe, violations=violations) for name, machine in machines.items()}
+    journal = Journal(state / OPERATIONS, tell)
+    shells = {
+        name: LabShell(machine, clock=tell, probe=probe, violations=violations, journal=journal) for name, machine in machines.items()
+    }
+    reachable = {name: functools.partial(_reachable, machine, tell) for name, machine in machines.items()}
     routes = {name: WmiService(machine, shells[name]).routes() for name, machine in machines.items()}
-    server = LabServer([_endpoint(host, fleet, passwords) for host in fleet.hosts], shells, state, routes=routes)
+    server = LabServer([_endpoint(host, fleet, passwords) for host in fleet.hosts], shells, state, routes=routes, reachable=reachable)
     server.start()
     lab = Lab(fleet, server, machines, state)
     for path, role in ((lab.inventory, "auditor"), (lab.operator_inventory, "operator")):
@@ -104,7 +113,25 @@ def make_machines(fleet: Fleet, now: datetime) -> dict[str, Machine]:
     if problems:
         count = "1 host" if len(problems) == 1 else f"{len(problems)} hosts"
         raise LabError(f"{count} can't be made", tuple(problems), next_step="see docs/lab.md")
+    _introduce(machines)
     return machines
+
+
+def _introduce(machines: dict[str, Machine]) -> None:
+    """Tells every host of the others, by the names and addresses that lead to them."""
+    peers: dict[str, Machine] = {}
+    for name, machine in machines.items():
+        network = machine.facts.network
+        names = {name, network.computer_name, network.host_name or network.computer_name, *network.optional_names, *machine.facts.aliases}
+        names |= {f"{short}.{network.domain}" for short in tuple(names)} if network.part_of_domain else set()
+        names |= {address for adapter in network.adapters.values() for address in adapter.addresses}
+        peers.update({known.upper(): machine for known in names})
+    for machine in machines.values():
+        machine.peers = peers
+
+
+def _reachable(machine: Machine, clock: Callable[[], datetime]) -> bool:
+    return machine.reachable(clock())
 
 
 def _utc_now() -> datetime:
@@ -114,7 +141,8 @@ def _utc_now() -> datetime:
 def _prepare(state: Path) -> Path:
     try:
         state.mkdir(parents=True, exist_ok=True, mode=0o700)
-        (state / VIOLATIONS).write_bytes(b"")
+        for name in (VIOLATIONS, OPERATIONS):
+            (state / name).write_bytes(b"")
     except OSError as error:
         raise LabError(f"the state folder {state} can't be written: {error.strerror}", ()) from error
     return state.absolute()

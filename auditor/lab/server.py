@@ -23,7 +23,7 @@ import socket
 import ssl
 import tempfile
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from pathlib import Path
 from types import TracebackType
@@ -62,7 +62,8 @@ MaxEnvelopeSizekb."""
 
 
 class LabServer:
-    """All hosts of a lab. `routes` gives further operations by host: (action, resource URI) -> Route, see `connection.Host`."""
+    """All hosts of a lab. `routes` gives further operations by host: (action, resource URI) -> Route, see `connection.Host`;
+    `reachable` tells by host whether it answers at the moment: while it does not, connections to it are reset."""
 
     def __init__(
         self,
@@ -71,6 +72,7 @@ class LabServer:
         state: Path,
         *,
         routes: Mapping[str, Mapping[tuple[str, str], Route]] | None = None,
+        reachable: Mapping[str, Callable[[], bool]] | None = None,
     ) -> None:
         names = [endpoint.name for endpoint in endpoints]
         if len(set(names)) != len(names):
@@ -78,6 +80,7 @@ class LabServer:
         self._endpoints = {endpoint.name: endpoint for endpoint in endpoints}
         self._shells = shells
         self._more_routes = routes or {}
+        self._reachable = reachable or {}
         self._state = state
         self._hosts: dict[str, Host] = {}
         self._remote_shells: dict[str, Shells] = {}
@@ -204,6 +207,7 @@ class LabServer:
             redirect=functools.partial(self._redirect, endpoint.behaviour.redirect_to),
             largest_envelope=largest_envelope,
             binding=self._bindings.get(endpoint.name, b""),
+            reachable=self._reachable.get(endpoint.name),
         )
 
     def _redirect(self, where: str) -> str:

@@ -18,9 +18,11 @@ import msgspec
 from auditor.lab.answers import answer_section
 from auditor.lab.assemble_logs import logon_event
 from auditor.lab.clock import stamp
-from auditor.lab.commands import Context, run_line
 from auditor.lab.facts_activity import LogonFacts
 from auditor.lab.machine import LogRecord, Machine
+from auditor.lab.operate.account import OperatorProcess
+from auditor.lab.operate.journal import Journal
+from auditor.lab.operate.words import not_recognized
 from auditor.lab.process import BufferedProcess, Refusal, Role
 from auditor.lab.sheet import Ask
 from auditor.model.errors import DecodeError
@@ -84,8 +86,11 @@ class Violations:
 class LabShell:
     """A HostShell over one machine. All methods run on the server's loop."""
 
-    def __init__(self, machine: Machine, *, clock: Callable[[], datetime], probe: Probe, violations: Violations) -> None:
+    def __init__(
+        self, machine: Machine, *, clock: Callable[[], datetime], probe: Probe, violations: Violations, journal: Journal | None = None
+    ) -> None:
         self.machine = machine
+        self._journal = journal or Journal(None, clock)
         self._clock = clock
         self._probe = probe
         self._violations = violations
@@ -104,12 +109,13 @@ class LabShell:
     ) -> BufferedProcess:
         """See HostShell. Raises Refusal for the auditor's account when it asks for anything but the probe."""
         line = " ".join([command, *arguments])
-        if role == "operator":
-            return self._operate(line, user, codepage)
+        self.machine.agenda.settle(self._clock())
+        if role == "operator" and line != framing.command_line():
+            return OperatorProcess(self.machine, line, user, codepage, self._clock, self._journal)
         if line != framing.command_line():
             raise self.violation(user, f"command line: {line}")
         if self.machine.facts.system.powershell == "none":
-            return self._operate("powershell.exe", user, codepage)
+            return self._without_powershell(codepage)
         if self.machine.facts.system.blocked_by is not None:
             return _blocked(_BLOCKS[self.machine.facts.system.blocked_by])
         return ProbeProcess(self, user)
@@ -127,11 +133,10 @@ class LabShell:
         """Whether this is the auditor's own bundle."""
         return self._probe.accepts(script, ask.sections)
 
-    def _operate(self, line: str, user: str, codepage: int) -> BufferedProcess:
+    def _without_powershell(self, codepage: int) -> BufferedProcess:
         process = BufferedProcess()
-        said = run_line(self.machine, line, Context(user=user))
+        said = not_recognized(self.machine, "powershell.exe")
         encoding = "utf-8" if codepage == 65001 else f"cp{self.machine.facts.system.code_page}"
-        process.write("stdout", said.stdout.encode(encoding, "replace"))
         process.write("stderr", said.stderr.encode(encoding, "replace"))
         process.finish(said.code)
         return process

@@ -9,7 +9,8 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from auditor.lab.facts import AdapterFacts, DefenderFacts, ShareFacts
+from auditor.lab.facts import AdapterFacts
+from auditor.lab.facts_software import DefenderFacts, ShareFacts
 from auditor.lab.machine import Machine
 
 CIMV2 = r"root\cimv2"
@@ -56,10 +57,10 @@ def classes(machine: Machine, now: datetime) -> dict[str, dict[str, list[Instanc
             "Win32_ServerConnection": _connections(machine),
         }
     }
-    if machine.facts.defender is not None:
-        result[DEFENDER] = _defender(machine, machine.facts.defender)
+    if machine.defender is not None:
+        result[DEFENDER] = _defender(machine, machine.defender)
     if machine.version >= (6, 1, 0):
-        features = machine.facts.features.items()
+        features = machine.features.items()
         result[CIMV2]["Win32_OptionalFeature"] = [{"Name": name, "Caption": caption, "InstallState": 1} for name, caption in features]
     for namespace, own in machine.facts.wmi.items():
         result.setdefault(namespace, {}).update(own)

@@ -188,7 +188,7 @@ def operator(small: Lab) -> winrm.Session:
         ),
         ("reg query HKLM\\SOFTWARE\\Nothing", 1, ""),
         ("format c:", 1, ""),
-        ("sc delete Spooler", 1, ""),
+        ("sc frobnicate Spooler", 1, ""),
     ],
 )
 def test_the_operator_has_a_few_honest_commands(operator: winrm.Session, line: str, code: int, out: str) -> None:
