@@ -18,7 +18,9 @@ from auditor.analysis.rules.lives import run_view
 from auditor.model.change import Accepted, Explanation, FindingLife
 from auditor.model.finding import Report
 from auditor.model.host import HostResult, Snapshot, Target
-from auditor.store import derived, export, keeping, lines, listing, notes, past, reading, retention, writing
+from auditor.model.plan import RemediationRecord
+from auditor.model.remedy import TaskEvent
+from auditor.store import changes, derived, export, keeping, lines, listing, notes, past, reading, retention, writing
 from auditor.store.derived import Derived
 from auditor.store.listing import Listed
 from auditor.store.notes import Note, NoteKind
@@ -201,6 +203,36 @@ class Store:
         """Keeps and drops what the watch remembers, all of it or nothing."""
         with self._transaction() as connection:
             notes.write(connection, changed)
+
+    def save_remediation(self, record: RemediationRecord) -> None:
+        """Keeps a record of a remediation in place of what was kept under its id."""
+        with self._transaction() as connection:
+            changes.save_record(connection, record)
+
+    def remediations(self) -> list[RemediationRecord]:
+        """All records of remediations, the oldest first."""
+        with self._transaction(write=False) as connection:
+            return changes.records(connection)
+
+    def add_remediation_event(self, record: str, event: TaskEvent) -> None:
+        """Appends what came of a task to a remediation."""
+        with self._transaction() as connection:
+            changes.add_event(connection, record, event)
+
+    def remediation_events(self, record: str) -> list[TaskEvent]:
+        """All events of a remediation, in their order."""
+        with self._transaction(write=False) as connection:
+            return changes.events(connection, record)
+
+    def lock_hosts(self, hosts: Sequence[str], holder: str, now: str, until: str) -> list[changes.Held]:
+        """Takes all the hosts until a time, or none: then who holds those that are not free."""
+        with self._transaction() as connection:
+            return changes.lock(connection, hosts, holder, now, until)
+
+    def unlock_hosts(self, hosts: Sequence[str], holder: str) -> None:
+        """Lets go of the hosts that the holder has."""
+        with self._transaction() as connection:
+            changes.unlock(connection, hosts, holder)
 
     def prune(self, before: str, keep: int, *, rehearse: bool = False) -> Pruned:
         """Deletes what was collected before a time and is not among the newest `keep` snapshots of its host; `rehearse` only counts."""

@@ -166,6 +166,34 @@ DERIVED = Table(
 )
 
 
+REMEDIATION = Table(
+    "remediation",
+    METADATA,
+    Column("id", String(64), primary_key=True),
+    Column("started_at", Time, nullable=False),
+    Column("data", Text, nullable=False),
+    Column("seal", String(16), nullable=False),
+)
+
+REMEDIATION_EVENT = Table(
+    "remediation_event",
+    METADATA,
+    Column("number", Number, primary_key=True, autoincrement=True),
+    Column("remediation", String(64), ForeignKey("remediation.id"), nullable=False),
+    Column("data", Text, nullable=False),
+    Column("seal", String(16), nullable=False),
+    Index("remediation_event_of", "remediation", "number"),
+)
+
+HOST_LOCK = Table(
+    "host_lock",
+    METADATA,
+    Column("host", Text, primary_key=True),
+    Column("holder", String(200), nullable=False),
+    Column("until", Time, nullable=False),
+)
+
+
 _FIRST_TABLES = (SCHEMA, BLOB, RUN, SNAPSHOT, RESULT, PART, FINDING)
 
 
@@ -188,7 +216,12 @@ def _fourth(connection: Connection) -> None:
     METADATA.create_all(connection, tables=(DERIVED,))
 
 
-STEPS: tuple[Callable[[Connection], None], ...] = (_first, _second, _third, _fourth)
+def _fifth(connection: Connection) -> None:
+    """What was changed on hosts, by whom and with what outcome, and who is changing which host now."""
+    METADATA.create_all(connection, tables=(REMEDIATION, REMEDIATION_EVENT, HOST_LOCK))
+
+
+STEPS: tuple[Callable[[Connection], None], ...] = (_first, _second, _third, _fourth, _fifth)
 """Step number n (from 0) leads to version `FIRST_FORMAT` + n. A step names the tables that it makes."""
 
 VERSION = FIRST_FORMAT + len(STEPS) - 1

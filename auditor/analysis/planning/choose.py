@@ -1,0 +1,171 @@
+"""Which host each finding has changed, by which remedy, which way, and with which values. Pure.
+
+A host is changed only for a finding that rests on what was read from itself: what another host says of it alone starts nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from auditor.analysis.planning.facts import HostState, Request
+from auditor.model.errors import RemediationError
+from auditor.model.finding import Finding
+from auditor.model.plan import Origin, PlanValue
+from auditor.model.remedy import GivenBy, Remedy, Variable, Way
+
+Value = str | int | bool | tuple[str, ...]
+
+
+class Task(NamedTuple):
+    """One remedy on one host, with the findings that ask for it."""
+
+    remedy: Remedy
+    host: str
+    findings: tuple[Finding, ...]
+
+
+def tasks_of(request: Request) -> tuple[list[Task], list[str]]:
+    """What is to be done, and what is left to a person because nothing can be planned for it."""
+    found: dict[tuple[str, str], list[Finding]] = {}
+    by_hand: list[str] = []
+    for finding in request.findings:
+        rule = request.rules.get(finding.rule)
+        name = request.remedy or (rule.remedy if rule else None)
+        if name is None:
+            by_hand.append(f"{finding.rule} on {_hosts(finding)}: {finding.resolution or 'no remedy is known'}")
+            continue
+        if name not in request.remedies:
+            raise RemediationError(f"there is no playbook {name!r}", next_step=f"known: {', '.join(sorted(request.remedies))}")
+        target = target_of(request, finding)
+        if reason := _not_its_own(finding, target, request):
+            by_hand.append(f"{finding.rule} on {target}: {reason}")
+            continue
+        found.setdefault((name, target), []).append(finding)
+    tasks = [Task(request.remedies[name], host, tuple(findings)) for (name, host), findings in found.items()]
+    _refuse_contradictions(tasks)
+    return tasks, by_hand
+
+
+def target_of(request: Request, finding: Finding) -> str:
+    """The host that the remedy of a finding changes. Raises RemediationError where the rule does not say."""
+    hosts = {subject.role: subject.host for subject in finding.subjects}
+    rule = request.rules.get(finding.rule)
+    role = rule.remedy_for.target if rule and rule.remedy_for else None
+    if role is None and len(hosts) == 1:
+        return next(iter(hosts.values()))
+    if role is None or role not in hosts:
+        raise RemediationError(
+            f"the rule {finding.rule} does not say which of {', '.join(hosts.values())} its remedy changes",
+            next_step="add remedy_for.target to the rule",
+        )
+    return hosts[role]
+
+
+def _hosts(finding: Finding) -> str:
+    return ", ".join(dict.fromkeys(subject.host for subject in finding.subjects))
+
+
+def _not_its_own(finding: Finding, target: str, request: Request) -> str:
+    """Why the host may not be changed for this finding; empty where it may."""
+    state = request.hosts.get(target)
+    if state is None:
+        return "the store holds nothing that was read from it: audit it first"
+    if not any(evidence.host == target for evidence in finding.evidence):
+        return "the finding rests on what other hosts say of it only"
+    return "" if state.reachable else "the inventory for changes does not reach it"
+
+
+def _refuse_contradictions(tasks: Iterable[Task]) -> None:
+    seen: dict[tuple[str, str | None], Task] = {}
+    for task in tasks:
+        key = (task.host, task.remedy.product)
+        other = seen.setdefault(key, task)
+        if task.remedy.product is not None and other.remedy.id != task.remedy.id:
+            raise RemediationError(
+                f"{task.host}: {other.remedy.id} and {task.remedy.id} are both about {task.remedy.product}",
+                next_step="plan them one after the other: choose with --finding, --rule or --remedy",
+            )
+
+
+def way_of(request: Request, remedy: Remedy, host: str) -> tuple[Way, str]:
+    """How a host is reached, and why so."""
+    state = request.hosts[host]
+    if chosen := request.ways.get(host) or request.ways.get("*"):
+        way = next((way for way in remedy.ways if way == chosen), None)
+        if way is None:
+            raise RemediationError(f"{remedy.id} knows no way {chosen!r}", next_step=f"it knows {', '.join(remedy.ways)}")
+        return way, "the operator chose it"
+    needed = request.grounds[remedy.id].minimum_powershell
+    for way in remedy.ways:
+        if way == "modules" and state.powershell is not None and state.powershell >= needed:
+            return way, f"PowerShell {state.powershell} is at least {needed}, which Ansible's modules need"
+        if way == "raw":
+            return way, _why_raw(state, str(needed))
+    return "person", "no unattended way is known for this host"
+
+
+def _why_raw(state: HostState, needed: str) -> str:
+    if state.has_powershell is False:
+        return "it has no PowerShell: command lines with guards of their own"
+    if state.powershell is None:
+        return "its PowerShell was not seen: command lines with guards of their own need none"
+    return f"PowerShell {state.powershell} is older than {needed}, which Ansible's modules need: command lines with guards of their own"
+
+
+def values_of(request: Request, task: Task, way: Way) -> tuple[list[PlanValue], list[str], list[str]]:
+    """Values with their origin, names of secrets, and required variables that nobody has set."""
+    values: list[PlanValue] = []
+    secrets: list[str] = []
+    missing: list[str] = []
+    for variable in task.remedy.variables:
+        if way != "person" and way not in variable.ways:
+            continue
+        if variable.type == "secret":
+            secrets.append(variable.name)
+            continue
+        told = _told(request, task, variable)
+        if told is not None:
+            values.append(PlanValue(name=variable.name, value=_checked(told[0], variable, task.host), origin=told[1]))
+        elif variable.required:
+            missing.append(f"{variable.name}: {variable.meaning}")
+    return values, secrets, missing
+
+
+def _told(request: Request, task: Task, variable: Variable) -> tuple[Value, Origin] | None:
+    for host in (task.host, "*"):
+        if (host, variable.name) in request.values:
+            return request.values[host, variable.name], "operator"
+    for finding in task.findings:
+        rule = request.rules.get(finding.rule)
+        given = rule.remedy_for.values.get(variable.name) if rule and rule.remedy_for and rule.remedy == task.remedy.id else None
+        if given is not None and (told := _given(request, finding, task.host, given, variable)) is not None:
+            return told
+    return None if variable.default is None else (variable.default, "default")
+
+
+def _given(request: Request, finding: Finding, target: str, given: GivenBy, variable: Variable) -> tuple[Value, Origin] | None:
+    hosts = {subject.role: subject.host for subject in finding.subjects}
+    if given.literal is not None:
+        return given.literal, "rule"
+    if given.host is not None:
+        name = hosts.get(given.host)
+        state = request.hosts.get(name or "")
+        return (None if name is None else (state.computer_name or name, "finding")) if state else None
+    whose = hosts.get(given.role, target) if given.role else target
+    records = tuple(dict.fromkeys(e.record for e in finding.evidence if e.section == given.evidence and e.host == whose and e.record))
+    if variable.type == "texts":
+        return (records, "finding") if records else None
+    return (records[0], "finding") if len(records) == 1 else None
+
+
+def _checked(value: Value, variable: Variable, host: str) -> Value:
+    """The value in its variable's type. Raises RemediationError."""
+    fits = {"text": str, "whole": int, "truth": bool, "texts": tuple}.get(variable.type, str)
+    if variable.type == "texts" and isinstance(value, str):
+        value = (value,)
+    if not isinstance(value, fits) or (variable.type == "whole" and isinstance(value, bool)):
+        raise RemediationError(f"{host}: {variable.name} is {variable.type}, and {value!r} is not", next_step=variable.meaning)
+    if variable.choices and value not in variable.choices:
+        raise RemediationError(f"{host}: {variable.name} is one of {', '.join(variable.choices)}, not {value!r}")
+    return value

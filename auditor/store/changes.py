@@ -1,0 +1,82 @@
+"""Records of remediations, their events, and who holds which host. Inside a transaction that the caller holds; records are sealed.
+
+A lock has a lease: it is over when its time is over, whoever held it, so that a dead machine blocks nothing for ever. Clocks of machines
+that share a store must agree to well within a lease.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TypeVar
+
+import msgspec
+from sqlalchemy import Connection, select
+
+from auditor.model.errors import StoreError
+from auditor.model.plan import RemediationRecord
+from auditor.model.remedy import TaskEvent
+from auditor.store.blobs import seal
+from auditor.store.tables import HOST_LOCK, REMEDIATION, REMEDIATION_EVENT
+
+T = TypeVar("T")
+
+
+class Held(msgspec.Struct, frozen=True, kw_only=True):
+    """A host that somebody else is changing."""
+
+    host: str
+    holder: str
+    until: str
+
+
+def save_record(connection: Connection, record: RemediationRecord) -> None:
+    """Keeps a record in place of what was kept under its id."""
+    data = msgspec.json.encode(record, order="deterministic").decode()
+    values = {"started_at": record.started_at, "data": data, "seal": seal((record.id, data))}
+    if not connection.execute(REMEDIATION.update().where(REMEDIATION.c.id == record.id).values(values)).rowcount:
+        connection.execute(REMEDIATION.insert().values(id=record.id, **values))
+
+
+def records(connection: Connection) -> list[RemediationRecord]:
+    """All records, the oldest first."""
+    rows = connection.execute(select(REMEDIATION).order_by(REMEDIATION.c.started_at, REMEDIATION.c.id))
+    return [_value(row.id, row.data, row.seal, RemediationRecord) for row in rows]
+
+
+def add_event(connection: Connection, record: str, event: TaskEvent) -> None:
+    """Appends what came of a task."""
+    data = msgspec.json.encode(event, order="deterministic").decode()
+    connection.execute(REMEDIATION_EVENT.insert().values(remediation=record, data=data, seal=seal((record, data))))
+
+
+def events(connection: Connection, record: str) -> list[TaskEvent]:
+    """All events of a record in their order."""
+    wanted = select(REMEDIATION_EVENT).where(REMEDIATION_EVENT.c.remediation == record).order_by(REMEDIATION_EVENT.c.number)
+    return [_value(row.remediation, row.data, row.seal, TaskEvent) for row in connection.execute(wanted)]
+
+
+def lock(connection: Connection, hosts: Sequence[str], holder: str, now: str, until: str) -> list[Held]:
+    """Takes all the hosts, or none: then who holds those that are not free. Hosts that the holder has are renewed."""
+    rows = connection.execute(
+        select(HOST_LOCK).where(HOST_LOCK.c.host.in_(list(hosts)), HOST_LOCK.c.holder != holder, HOST_LOCK.c.until > now)
+    )
+    if held := [Held(host=row.host, holder=row.holder, until=row.until) for row in rows]:
+        return held
+    connection.execute(HOST_LOCK.delete().where(HOST_LOCK.c.host.in_(list(hosts))))
+    connection.execute(HOST_LOCK.insert(), [{"host": host, "holder": holder, "until": until} for host in dict.fromkeys(hosts)])
+    return []
+
+
+def unlock(connection: Connection, hosts: Iterable[str], holder: str) -> None:
+    """Lets go of what the holder has."""
+    connection.execute(HOST_LOCK.delete().where(HOST_LOCK.c.host.in_(list(hosts)), HOST_LOCK.c.holder == holder))
+
+
+def _value(name: str, data: str, mark: str, of: type[T]) -> T:
+    if mark != seal((name, data)):
+        raise StoreError(f"the store is damaged: what it keeps of remediation {name} has changed since it was written",
+                         next_step="Restore the store from a copy.")  # fmt: skip
+    try:
+        return msgspec.json.decode(data, type=of)
+    except msgspec.MsgspecError as error:
+        raise StoreError(f"remediation {name} has a shape that this version does not know: {error}") from error
