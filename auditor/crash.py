@@ -158,9 +158,9 @@ def _encoding(head: bytes) -> str | None:
     sample = head[:4096]
     if b"\0" in sample:
         even, odd = sample[::2].count(0), sample[1::2].count(0)
-        if odd > len(sample) // 4 and even < len(sample) // 64 + 1:
+        if odd > len(sample) // 4 and even < odd // 4 + 1:
             return "utf-16-le"
-        return "utf-16-be" if even > len(sample) // 4 and odd < len(sample) // 64 + 1 else None
+        return "utf-16-be" if even > len(sample) // 4 and odd < even // 4 + 1 else None
     controls = sum(byte < 0x20 and byte not in (9, 10, 11, 12, 13, 0x1B) for byte in sample)
     if not sample or controls > len(sample) // 50:
         return None

@@ -14,6 +14,8 @@ from auditor.model.crash_knowledge import CrashKnowledge
 _DRIVER_FROM = 20
 _IN_PAGE_ERROR = 0xC0000006
 _MACHINE_CHECK = 0x12
+_IRQL_CODES = (0xA, 0xD1)
+"""Memory touched at too high a level: where that hits a file system's code, the volume is not what is damaged."""
 _Class = tuple[CauseClass, str]
 
 
@@ -85,6 +87,8 @@ def _by_driver(evidence: Evidence, ranking: Ranking) -> _Class | None:
         return "driver", f"what speaks against {foreign[0]} outweighs the rest"
     own = ranking.best(windows=True)
     if own is None or own[1] < _DRIVER_FROM:
+        return None
+    if ranking.kind(own[0]) == "filesystem" and evidence.code in _IRQL_CODES:
         return None
     if ranking.kind(own[0]) == "filesystem":
         return "filesystem", f"the fault lies in {own[0]}, a file system, and nothing foreign is on the stack"

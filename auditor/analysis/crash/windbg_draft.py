@@ -218,7 +218,14 @@ class Draft:
             return True
         frames = [frame for stack in self.stacks for frame in stack.frames]
         kernel = self.kernel_prompt or any(frame.module == "nt" for frame in frames)
-        return not kernel and bool(frames or _APPLICATION.search(bucket)) and self.is_crash
+        shown = bool(frames or _APPLICATION.search(bucket) or self._faulted_in_user_mode)
+        return not kernel and shown and self.is_crash
+
+    @property
+    def _faulted_in_user_mode(self) -> bool:
+        """Whether the instruction lies where no code of the kernel does, in 32 bit or in 64."""
+        addresses = [place.address for place in (self.fault, self.exception) if place is not None and place.address]
+        return bool(addresses) and all(a < 1 << 31 or 1 << 32 <= a < 1 << 47 for a in addresses)
 
     def conflicts(self, key: str, value: str) -> bool:
         """Whether a field that tells crashes apart is stated again with another value."""

@@ -57,6 +57,8 @@ def is_prose(line: str) -> bool:
     """Whether a person may have written this: two words, another alphabet, a rule of dashes; not `NAME: value`, nor the debugger's own."""
     if not line.isascii() or (line.startswith("----") and line != _UNDERLINE and not line.strip("- ")):
         return True
+    if line.startswith("--- ") and line[4:5].isalpha():
+        return True
     first, _, rest = line.partition(" ")
     if not rest or first[-1:] == ":" or first.isupper() or line.startswith(_NOT_PROSE):
         return False

@@ -24,8 +24,12 @@ _TAG = re.compile(
     r"<(/?)(br|p|pre|code|div|span|b|i|u|em|strong|font|tt|li|ul|ol|tr|td|th|table|a|blockquote|h[1-6]|kbd|samp)(?:\s[^<>]{0,300})?/?>",
     re.IGNORECASE,
 )
-_PREFIX = re.compile(r"(?:\[\d{1,2}:\d{2}(?::\d{2})?(?:[.,]\d{1,9})?\]|\d{1,5}[:.)|])(?:\s+|$)(?!kd>)")
-"""A line number or a time of day that a pager, a forum or a logger put before the line."""
+_TIME = r"(?:\d{4}-\d{2}-\d{2}[T ])?\d{1,2}:\d{2}(?::\d{2})?(?:[.,]\d{1,9})?Z?"
+_PREFIX = re.compile(rf"(?:\[{_TIME}\]|\d{{4}}-\d{{2}}-\d{{2}}[T ]{_TIME}|\d{{1,5}}[:.)|])(?:\s+|$)(?!kd>)")
+"""A line number or a time that a pager, a forum or a logger put before the line."""
+_BBCODE = re.compile(r"\[/?(?:b|i|u|code|quote|pre|font|size|color|spoiler|hide|noparse)(?:=[^\[\]]{0,200})?\]", re.IGNORECASE)
+_JUNK = re.compile(r"(?:[^\x00-\x7f]|\?){1,80}(?=[A-Z][A-Z0-9_]{4,40}\s{0,4}[:(]|Arg[1-4]|[0-9a-fA-F]{8}[ `])")
+"""What is left of an indentation in another encoding, or of a word glued to the line, before a field, an argument or an address."""
 _PREFIXED = frozenset("0123456789[")
 _BREAKS = ("br", "p", "div", "li", "tr", "pre")
 
@@ -36,6 +40,8 @@ def clean(line: str) -> str:
         line = line[:MAX_LINE]
     if not line.isascii():
         line = line.translate(_PLAIN)
+    if "[" in line:
+        line = _BBCODE.sub("", line)
     if "\\" in line:
         line = line.replace("\\_", "_").replace("\\*", "*").replace("\\[", "[").replace("\\]", "]")
     if "**" in line:
@@ -43,7 +49,10 @@ def clean(line: str) -> str:
     line = line.strip(_DRESS)
     if line[:1] in _PREFIXED:
         prefix = _PREFIX.match(line)
-        return line[prefix.end() :] if prefix else line
+        return line[prefix.end() :].lstrip(_DRESS) if prefix else line
+    if line[:1] == "?" or not line[:1].isascii():
+        junk = _JUNK.match(line)
+        return line[junk.end() :] if junk else line
     return line
 
 

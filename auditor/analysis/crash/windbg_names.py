@@ -6,7 +6,7 @@ import re
 
 import msgspec
 
-from auditor.analysis.crash.windbg_draft import Draft
+from auditor.analysis.crash.windbg_draft import Draft, Place
 from auditor.analysis.crash.windbg_parse import symbol
 from auditor.model.crash_knowledge import CrashKnowledge
 
@@ -33,7 +33,7 @@ def read_names(draft: Draft, knowledge: CrashKnowledge) -> Names:
     fields = draft.fields
     notes: list[str] = []
     stated_symbol = fields.get("SYMBOL_NAME") or fields.get("PROBABLY_SYMBOL") or None
-    module = _module(fields, stated_symbol)
+    module = _module(fields, stated_symbol, draft.fault)
     written = _image(fields.get("IMAGE_NAME") or fields.get("PROBABLY_IMAGE"))
     image = _restored_image(written, module, knowledge) or written
     if image != written:
@@ -71,14 +71,16 @@ def _restored_program(written: str | None, knowledge: CrashKnowledge, *, dots_lo
     return f"{match.group(1)}.{match.group(2)}"
 
 
-def _module(fields: dict[str, str], stated_symbol: str | None) -> str | None:
+def _module(fields: dict[str, str], stated_symbol: str | None, fault: Place | None) -> str | None:
+    """FAULTING_MODULE counts only where the instruction's symbol does not say otherwise: debuggers without symbols put any module there."""
     if fields.get("MODULE_NAME"):
         return fields["MODULE_NAME"].split()[0]
     if fields.get("PROBABLY_SYMBOL") and stated_symbol:
         place = symbol(stated_symbol)
         return place[0] if place else None
     words = fields.get("FAULTING_MODULE", "").split()
-    return words[1] if len(words) == 2 else None
+    elsewhere = fault is not None and fault.module is not None and len(words) == 2 and fault.module != words[1]
+    return words[1] if len(words) == 2 and not elsewhere else None
 
 
 def _image(value: str | None) -> str | None:
@@ -90,5 +92,6 @@ def _process(value: str | None) -> str | None:
     """The process without what stands behind it. Names may hold blanks; a program's ending ends them."""
     if not value:
         return None
+    value = value.strip("?\ufffd\xa1\xa4 ")
     end = _PROGRAM_END.search(value)
     return value[: end.end()] if end else value.strip() or None

@@ -16,6 +16,7 @@ from auditor.analysis.crash.windbg_parse import local_date, number, uptime
 from auditor.model.crash import base_code
 
 _TOKEN = re.compile(r"[A-Z][A-Z0-9_]{3,39}(?![A-Za-z0-9_.])")
+_CAPITAL_ADDRESS = re.compile(r"[0-9A-F]{8}[ `]")
 _HEADER = re.compile(r"[\"'(]?([A-Z][A-Z0-9_]{5,79})\b[^A-Za-z0-9(]{0,6}\(?(?:0x)?([0-9a-fA-F]{1,8})(?![0-9A-Za-z_])")
 _UNKNOWN_CODE = re.compile(r"Unknown bugcheck code \(([0-9a-fA-F]{1,8})\)")
 _ARGUMENT = re.compile(r"Arg([1-4])\s*(:?)\s*(?:0x)?([0-9a-fA-F]{1,8}(?:`?[0-9a-fA-F]{8})?)(?![0-9a-zA-Z`])")
@@ -99,7 +100,10 @@ class TextReader:
             return
         first = line[0]
         if "A" <= first <= "Z" or first == '"':
-            self._capital(line)
+            if first <= "F" and _CAPITAL_ADDRESS.match(line):
+                self._address(line)
+            else:
+                self._capital(line)
         elif first in "0123456789abcdef[(":
             self._address(line)
         else:
