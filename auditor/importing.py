@@ -130,7 +130,7 @@ def _result(file: Path, target: Target, snapshot: Snapshot, request: ProbeReques
         problems.append("the answer is not whole: its end is missing")
     unseen = [name for name in request.sections if getattr(snapshot.sections, name).status != "ok"]
     reason = "; ".join(problems) or (f"not seen as a whole: {', '.join(unseen)}" if unseen else "")
-    step = "look at the sections' own reasons" if unseen else ""
+    step = "run the probe as an administrator; docs/rights.md says what each section needs" if unseen else ""
     result = HostResult(host=target.name, status="partial" if reason else "ok", reason=reason, next_step=step, snapshot=snapshot)
     return Imported(file=str(file), target=target, result=result, problems=tuple(problems))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import NamedTuple
 
@@ -17,6 +18,9 @@ from auditor.probes import framing
 from auditor.probes.bundle import ProbeRequest
 from auditor.probes.decode import decode_answer
 from auditor.probes.question import question_of
+
+_NOT_WHOLE = "not seen as a whole: "
+_NEXT = "docs/rights.md says what each section needs; `auditor doctor` tries it on the host"
 
 
 class Asked(NamedTuple):
@@ -56,7 +60,7 @@ def _wmi_result(asked: Asked, told: Told, seconds: float, over_wmi: WmiWay) -> H
     late = failure is not None and failure.status == "timed_out"
     snapshot = snapshot_of(asked, over_wmi.answer, over_wmi.first_at, timed_out=late, way="wmi")
     unseen = [name for name in asked.request.sections if getattr(snapshot.sections, name).status != "ok"]
-    reason, step = f"{asked_how}; not seen as a whole: {', '.join(unseen)}", "look at the sections' own reasons"
+    reason, step = f"{asked_how}; {_not_whole(unseen)}", _NEXT
     if failure is not None:
         reason, step = f"{asked_how}; the answer is not whole: {failure.message}", failure.next_step
     return HostResult(
@@ -73,6 +77,20 @@ def failed_result(failure: CollectError, seconds: float = 0.0) -> HostResult:
     """The result of a host that gave no snapshot."""
     status = msgspec.convert(failure.status, Status)
     return HostResult(host=failure.host, status=status, reason=failure.message, next_step=failure.next_step, seconds=seconds)
+
+
+def _not_whole(unseen: Sequence[str]) -> str:
+    return f"{_NOT_WHOLE}{', '.join(unseen)}"
+
+
+def seen_after_all(result: HostResult, section: str) -> HostResult:
+    """The result once a section that was not seen as a whole has been, by asking further: its word and its weight go."""
+    if not result.reason.startswith(_NOT_WHOLE):
+        return result
+    rest = [name for name in result.reason.removeprefix(_NOT_WHOLE).split(", ") if name != section]
+    if rest:
+        return msgspec.structs.replace(result, reason=_not_whole(rest))
+    return msgspec.structs.replace(result, status="ok", reason="", next_step="")
 
 
 def _seen(asked: Asked, sections: Sections) -> Status:
@@ -99,7 +117,7 @@ def _status(asked: Asked, told: Told, answer: framing.Answer, sections: Sections
             "look whether the probe was ended on the host (quota, time, security product)",
         )
     if unseen:
-        return seen, f"not seen as a whole: {', '.join(unseen)}", "look at the sections' own reasons"
+        return seen, _not_whole(unseen), _NEXT
     return "ok", "", ""
 
 

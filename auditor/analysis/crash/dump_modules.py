@@ -69,26 +69,32 @@ def debugger_data(data: bytes, word: Literal[4, 8]) -> DebuggerData | None:
 
 def loaded_modules(memory: Memory, head: int, word: Literal[4, 8], missing: list[str]) -> tuple[LoadedDriver, ...] | None:
     """The list at PsLoadedModuleList, in load order; None where not even its first entry can be read."""
-    entry = pointer(memory, head, word)
-    found: list[LoadedDriver] = []
     seen: set[int] = set()
-    while entry and entry != head and entry not in seen and len(found) < MAX_MODULES:
+    found, end = _along(memory, head, 0, word, seen)
+    if end is None:
+        rear, _ = _along(memory, head, word, word, seen)
+        words = f"{len(found)} entries from its start" + (f" and {len(rear)} from its end" if rear else "")
+        missing.append(f"the list of loaded modules breaks off: {words} could be read, the pages between them are not in the dump")
+        found += reversed(rear)
+    elif found and end != head:
+        missing.append(f"the list of loaded modules does not close after {len(found)} entries: it is damaged")
+    if not found:
+        missing.append("the list of loaded modules is not in this part of the dump")
+    return tuple(found) or None
+
+
+def _along(memory: Memory, head: int, link: int, word: Literal[4, 8], seen: set[int]) -> tuple[list[LoadedDriver], int | None]:
+    """The modules along one of the two links of an entry, and where the way ended: the head, an entry seen before, None in a hole."""
+    entry = pointer(memory, head + link, word)
+    found: list[LoadedDriver] = []
+    while entry and entry != head and entry not in seen and len(seen) < MAX_MODULES:
         seen.add(entry)
         data = memory.read(entry, _ENTRIES[word].length)
         module = _module(memory, data, word)
         if module is not None:
             found.append(module)
-        following = number(data, 0, word)
-        if following is None:
-            missing.append(f"the list of loaded modules breaks off after {len(found)} entries: the next page is not in the dump")
-            break
-        entry = following
-    else:
-        if found and entry != head:
-            missing.append(f"the list of loaded modules does not close after {len(found)} entries: it is damaged")
-    if not found:
-        missing.append("the list of loaded modules is not in this part of the dump")
-    return tuple(found) or None
+        entry = number(data, link, word)
+    return found, entry
 
 
 def _module(memory: Memory, data: bytes, word: Literal[4, 8]) -> LoadedDriver | None:
