@@ -1,0 +1,72 @@
+"""What remediation is handed: how hosts are read again, how playbooks are run, the clock, the person. Types only."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from typing import Protocol
+
+import msgspec
+
+from auditor.model.finding import Report
+from auditor.model.host import Snapshot
+from auditor.model.plan import Wave
+from auditor.model.remedy import RunRequest, RunResult, TaskEvent
+from auditor.store import Store
+
+
+class Reading(msgspec.Struct, frozen=True, kw_only=True):
+    """Hosts read again, and the rules decided on the whole fleet with them."""
+
+    run: str
+    report: Report
+    digests: dict[str, str]
+    """Host -> digest of its records; a host that gave none is left out."""
+
+
+class Reader(Protocol):
+    """Audits these hosts again, stores what they say, and decides the rules over them and the stored rest. May raise AuditorError."""
+
+    def __call__(self, hosts: Sequence[str]) -> Reading: ...
+
+
+class Runner(Protocol):
+    """Runs a playbook. May raise AuditorError where it can't be begun; what `on_event` raises stops it."""
+
+    def __call__(self, request: RunRequest, on_event: Callable[[TaskEvent], None]) -> RunResult: ...
+
+
+class Tools(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything that touches the world."""
+
+    store: Store
+    read: Reader
+    run: Runner
+    now: Callable[[], datetime]
+    ask: Callable[[Wave], bool]
+    """Whether a person lets the wave begin."""
+    tell: Callable[[str], None]
+    """Progress in words, without values of hosts."""
+    changed_since: Callable[[str, str], tuple[str, ...]]
+    """(host, digest of the planned snapshot) -> what differs now in what stays, as drift sees it."""
+    grounds: Callable[[str], tuple[str, str, dict[str, str]]]
+    """Remedy -> digest of its playbook, version of ansible-core, versions of collections, as they are now."""
+    secrets: Mapping[tuple[str, str], str] = {}
+    """(host or `*`, variable) -> secret."""
+    who: str
+    """Account and machine."""
+
+
+class Limits(msgspec.Struct, frozen=True, kw_only=True):
+    """What an application may do."""
+
+    max_age_seconds: float = 24 * 3600.0
+    """How old the plan's evidence may be."""
+    max_failures: int = 0
+    """So many hosts may fail before it stops."""
+    deadline_seconds: float = 3600.0
+    """Time for one playbook over one wave."""
+    lease_seconds: float = 1800.0
+
+
+SnapshotOf = Callable[[str], Snapshot | None]
