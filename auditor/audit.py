@@ -107,6 +107,36 @@ def collect_into_store(
         raise failed[0]
 
 
+def ask_again(
+    inventory: Inventory,
+    request: ProbeRequest,
+    *,
+    limits: Limits,
+    now: Clock,
+    stop: threading.Event,
+    allow_unverified: bool = False,
+    allow_credssp: bool = False,
+    use_proxy: bool = False,
+) -> HostResult:
+    """The only target of an inventory, asked once more for parts of what it was asked before. Whoever asks keeps the result."""
+    from auditor.collect.fleet import collect_fleet
+    from auditor.inventory import resolve_credentials
+
+    (target,) = inventory.targets
+    (result,) = collect_fleet(
+        [target],
+        resolve_credentials(inventory, [target.name]),
+        request,
+        limits=limits,
+        now=now,
+        stop=stop,
+        allow_unverified=allow_unverified,
+        allow_credssp=allow_credssp,
+        use_proxy=use_proxy,
+    )
+    return result
+
+
 def results_in_order(store: Store, run: str, inventory: Inventory) -> list[Asked]:
     """The results of a run in the inventory's order, whichever host answered first."""
     stored = {host.target.name: (host.target, host.result) for host in store.results_of(run)}

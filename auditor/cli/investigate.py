@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import functools
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from auditor.cli.asking import Asking, asking_flags
+from auditor.cli.asking_again import AskingAgain, Size
 from auditor.cli.flags import Everywhere, flag, verb
 from auditor.cli.interrupt import stopping
 from auditor.cli.program import INTERRUPTED
@@ -20,13 +20,10 @@ from auditor.model.errors import UsageError
 
 if TYPE_CHECKING:
     from auditor.analysis.investigate.case import Known
-    from auditor.inventory import Inventory
     from auditor.investigate import Asked, Gathered
     from auditor.model.hypothesis import Investigation
-    from auditor.probes.bundle import ProbeRequest
     from auditor.store import Store
 
-_DAYS_BEFORE, _MOST_DAYS = 30, 3650
 FORMATS = ("table", "json", "html", "markdown")
 
 
@@ -37,11 +34,20 @@ FORMATS = ("table", "json", "html", "markdown")
     flag("--dump", type=click.Path(path_type=Path), metavar="FILE", help="Dump or WinDbg text to read in place of the host's own dump."),
     flag("--stored", is_flag=True, help="Ask no host: work from what the store holds."),
     flag("--why", is_flag=True, help="Show every weight, its reason and all records behind it."),
+    flag("--dump-bytes", type=Size(), default="16M", metavar="BYTES", help="Take at most so much of the host's dump (K, M, G)."),
     flag("--neighbours", type=click.IntRange(0, 500), default=20, metavar="N", help="Ask at most so many hosts beside it."),
     *asking_flags(),
 )
 def investigate(
-    every: Everywhere, host: str, at: str | None, dump: Path | None, stored: bool, why: bool, neighbours: int, **asking: Any
+    every: Everywhere,
+    host: str,
+    at: str | None,
+    dump: Path | None,
+    stored: bool,
+    why: bool,
+    dump_bytes: int,
+    neighbours: int,
+    **asking: Any,
 ) -> int:
     """Find what made HOST restart: what fell, and what pushed.
 
@@ -55,7 +61,8 @@ def investigate(
     outputs = Outputs.plan(every, FORMATS)
     wanted = _asked(host, at, dump, stored=stored)
     known = _known(every)
-    with _gathered(every, Asking(**asking), wanted, known, neighbours) as (store, gathered, interrupted):
+    asked_again = AskingAgain(neighbours=neighbours, dump_bytes=dump_bytes)
+    with _gathered(every, Asking(**asking), wanted, known, asked_again) as (store, gathered, interrupted):
         found = answer(wanted, gathered, known, store, folders(every))
         where = store.where
     _show(outputs, found, why=why)
@@ -104,7 +111,7 @@ def _known(every: Everywhere) -> Known:
 
 
 @contextlib.contextmanager
-def _gathered(every: Everywhere, asking: Asking, wanted: Asked, known: Known, neighbours: int) -> Iterator[tuple[Store, Gathered, bool]]:
+def _gathered(every: Everywhere, asking: Asking, wanted: Asked, known: Known, again: AskingAgain) -> Iterator[tuple[Store, Gathered, bool]]:
     """The open store with what is known of the hosts, after they were asked unless only the store counts."""
     from auditor.inventory import load_inventory
     from auditor.investigate import stored
@@ -119,7 +126,7 @@ def _gathered(every: Everywhere, asking: Asking, wanted: Asked, known: Known, ne
         vault = asking.vault_password_file
         inventory = load_inventory(sources, limit=every.limit, trust=asking.trust_inventory, vault_password_files=vault)
         with open_store(where) as store, stopping() as stop:
-            gathered = _collect(store, inventory, asking, wanted, known, neighbours, stop)
+            gathered = again.collect(store, inventory, asking, wanted, known, stop)
             yield store, gathered, stop.is_set()
 
 
@@ -139,58 +146,6 @@ def _sources(every: Everywhere, asking: Asking) -> Iterator[tuple[Sequence[Path]
 
     with rehearsal(asking.lab) as ready:
         yield (ready.inventory,), every.store or default_path().with_name("lab.db")
-
-
-def _collect(store: Store, inventory: Inventory, asking: Asking, wanted: Asked, known: Known, neighbours: int, stop: Any) -> Gathered:
-    """The host first; what it says leads to the hosts that are asked next."""
-    from auditor import __version__
-    from auditor.audit import timestamp
-    from auditor.investigate import moment_of, only, request_for, stored, wanted_neighbours, with_notes
-
-    only(inventory, [wanted.host])
-    run = store.begin_run("investigate", timestamp(_now), __version__)
-    ask = functools.partial(_ask, store, run, inventory, asking, stop)
-    days = functools.partial(_event_days, asking.event_days)
-    ask([wanted.host], request_for(known, around=wanted.at, dump=wanted.crash is None, event_days=days(wanted.at)))
-    first = stored(store, inventory.targets)
-    names, note = wanted_neighbours(first, known, wanted.host, neighbours)
-    if names and not stop.is_set():
-        moment = moment_of(wanted, first, known)
-        ask(names, request_for(known, around=moment, dump=False, event_days=days(moment)))
-    store.finish_run(run, state="interrupted" if stop.is_set() else "finished")
-    return with_notes(stored(store, inventory.targets, run), note)
-
-
-def _ask(store: Store, run: str, inventory: Inventory, asking: Asking, stop: Any, names: Sequence[str], request: ProbeRequest) -> None:
-    from auditor.audit import collect_into_store
-    from auditor.cli.progress import Progress
-    from auditor.collect.fleet import Limits
-    from auditor.investigate import only
-
-    with Progress(len(names)) as progress:
-        collect_into_store(
-            store,
-            run,
-            only(inventory, names),
-            request,
-            limits=Limits(host_deadline_seconds=asking.host_deadline, parallel=asking.parallel),
-            now=_now,
-            stop=stop,
-            tell=progress.tell,
-            allow_unverified=asking.allow_unverified_tls,
-            allow_credssp=asking.allow_credssp,
-            use_proxy=asking.use_proxy,
-        )
-
-
-def _event_days(asked: int, around: datetime | None) -> int:
-    """How far back events are read: as asked, and far enough to tell what came in the month before the moment."""
-    back = (_now() - around).days + _DAYS_BEFORE if around is not None else 0
-    return min(max(asked, back), _MOST_DAYS)
-
-
-def _now() -> datetime:
-    return datetime.now(UTC)
 
 
 def _show(outputs: Outputs, found: Investigation, *, why: bool) -> None:

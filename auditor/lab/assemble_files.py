@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 from auditor.lab.dumpfile import Contents, Driver, small_dump
+from auditor.lab.dumpkernel import kernel_dump
 from auditor.lab.facts import InboxFacts
 from auditor.lab.facts_activity import TaskFacts
 from auditor.lab.facts_dump import DumpFacts
@@ -90,11 +91,12 @@ def make_file(path: str, facts: FileFacts, machine: Machine) -> LabFile:
 
 
 def _dump(facts: DumpFacts, size: int, machine: Machine) -> bytes:
-    """A small dump of this machine."""
+    """A dump of this machine."""
     system = machine.facts.system
     values = (*facts.parameters, 0, 0, 0, 0)
     exception = facts.exception
-    return small_dump(
+    make = kernel_dump if facts.kind == "kernel" else small_dump
+    return make(
         Contents(
             bits=32 if system.architecture == "x86" else 64,
             build=machine.version[2],

@@ -54,7 +54,9 @@ class Contents(msgspec.Struct, frozen=True, kw_only=True):
     """The file is filled up to this."""
 
 
-class _Layout(msgspec.Struct, frozen=True):
+class Layout(msgspec.Struct, frozen=True):
+    """Where the fields of a header lie, by bits."""
+
     word: int
     magic: bytes
     header: int
@@ -76,28 +78,28 @@ class _Layout(msgspec.Struct, frozen=True):
     blocks: int
 
 
-_LAYOUTS = {
-    32: _Layout(4, b"PAGEDUMP", 0x1000, 0x14C, 0x20, 0x28, 0x2C, 0x320 + 0xC4, 0x7D0, 0xF88, 0xF94, 0xFA0, 0xFC0, 0xFB8, 0x4C,
+LAYOUTS = {
+    32: Layout(4, b"PAGEDUMP", 0x1000, 0x14C, 0x20, 0x28, 0x2C, 0x320 + 0xC4, 0x7D0, 0xF88, 0xF94, 0xFA0, 0xFC0, 0xFB8, 0x4C,
                 (0x1C, 0x24, 0x48), 0x48, 0x60),
-    64: _Layout(8, b"PAGEDU64", 0x2000, 0x8664, 0x30, 0x38, 0x40, 0x348 + 0x98, 0xF00, 0xF98, 0x1040, 0xFA0, 0xFA8, 0x1030, 0x90,
+    64: Layout(8, b"PAGEDU64", 0x2000, 0x8664, 0x30, 0x38, 0x40, 0x348 + 0x98, 0xF00, 0xF98, 0x1040, 0xFA0, 0xFA8, 0x1030, 0x90,
                 (0x38, 0x48, 0x88), 0x48, 0x78),
 }  # fmt: skip
 
 
 def small_dump(contents: Contents) -> bytes:
     """The bytes of the file."""
-    layout = _LAYOUTS[contents.bits]
-    out = bytearray(_header(contents, layout))
+    layout = LAYOUTS[contents.bits]
+    out = bytearray(header(contents, layout, 4))
     start = len(out)
     out += b"\0" * 0x100
     places = {"unloaded": _add(out, bytes(layout.word))}
     process = bytearray(_PROCESS)
     name = contents.process.encode("ascii", "replace")[:15]
-    place = _name_place(contents)
+    place = name_place(contents)
     process[place : place + len(name)] = name
     places["process"] = _add(out, bytes(process))
     places["thread"] = _add(out, b"\0" * 0x100)
-    stack = b"".join(_word(layout, value) for value in contents.stack)
+    stack = b"".join(word(layout, value) for value in contents.stack)
     places["stack"] = _add(out, stack)
     places["drivers"], places["pool"], pool = _add_drivers(out, contents, layout)
     places["valid"] = _add(out, b"TRGD")
@@ -105,19 +107,20 @@ def small_dump(contents: Contents) -> bytes:
     front = (service_pack, len(out), places["valid"], 0x348, 0xF00, 0, places["unloaded"], 0, places["process"], places["thread"])
     rear = (places["stack"], len(stack), places["drivers"], len(contents.drivers), places["pool"], pool, 0, 0x41)
     struct.pack_into("<18I", out, start, *front, *rear)
-    out[start + layout.top : start + layout.top + layout.word] = _word(layout, contents.stack_start)
+    out[start + layout.top : start + layout.top + layout.word] = word(layout, contents.stack_start)
     struct.pack_into("<II", out, start + layout.blocks, len(out), 0)
     out += b"\0" * max(0, contents.size - len(out))
     return bytes(out)
 
 
-def _name_place(contents: Contents) -> int:
+def name_place(contents: Contents) -> int:
     """Where EPROCESS keeps the name of its image."""
     places = _NAMES[contents.bits]
     return next((place for first, place in places if contents.build >= first), places[-1][1])
 
 
-def _word(layout: _Layout, value: int) -> bytes:
+def word(layout: Layout, value: int) -> bytes:
+    """A pointer's bytes."""
     return (value & ((1 << layout.word * 8) - 1)).to_bytes(layout.word, "little")
 
 
@@ -128,7 +131,8 @@ def _add(out: bytearray, data: bytes) -> int:
     return place
 
 
-def _header(contents: Contents, layout: _Layout) -> bytes:
+def header(contents: Contents, layout: Layout, kind: int) -> bytes:
+    """The header page of a dump of this type."""
     data = bytearray(b"PAGE" * (layout.header // 4))
 
     def put(offset: int, kind: str, *values: int) -> None:
@@ -140,12 +144,12 @@ def _header(contents: Contents, layout: _Layout) -> bytes:
     put(layout.code, "I", contents.code)
     for number, value in enumerate(contents.parameters):
         place = layout.parameters + number * layout.word
-        data[place : place + layout.word] = _word(layout, value)
-    data[layout.context_stack : layout.context_stack + layout.word] = _word(layout, contents.stack_start)
+        data[place : place + layout.word] = word(layout, value)
+    data[layout.context_stack : layout.context_stack + layout.word] = word(layout, contents.stack_start)
     if contents.exception is not None:
         record = _record(contents.exception, layout)
         data[layout.exception : layout.exception + len(record)] = record
-    put(layout.kind, "I", 4)
+    put(layout.kind, "I", kind)
     put(layout.required, "Q", contents.size)
     put(layout.time, "Q", (contents.time - _EPOCH) // timedelta(microseconds=1) * 10)
     put(layout.uptime, "Q", contents.uptime // timedelta(microseconds=1) * 10)
@@ -153,16 +157,16 @@ def _header(contents: Contents, layout: _Layout) -> bytes:
     return bytes(data)
 
 
-def _record(exception: tuple[int, int, str, int], layout: _Layout) -> bytes:
+def _record(exception: tuple[int, int, str, int], layout: Layout) -> bytes:
     """EXCEPTION_RECORD: code, flags, next record, address, number of parameters, parameters."""
     code, address, access, target = exception
     extra = (_ACCESS[access], target) if code == _ACCESS_VIOLATION else ()
-    head = struct.pack("<II", code, 0) + _word(layout, 0) + _word(layout, address) + struct.pack("<I", len(extra))
+    head = struct.pack("<II", code, 0) + word(layout, 0) + word(layout, address) + struct.pack("<I", len(extra))
     head += b"\0" * (-len(head) % layout.word)
-    return (head + b"".join(_word(layout, value) for value in extra)).ljust(0x98 if layout.word == 8 else 0x50, b"\0")
+    return (head + b"".join(word(layout, value) for value in extra)).ljust(0x98 if layout.word == 8 else 0x50, b"\0")
 
 
-def _add_drivers(out: bytearray, contents: Contents, layout: _Layout) -> tuple[int, int, int]:
+def _add_drivers(out: bytearray, contents: Contents, layout: Layout) -> tuple[int, int, int]:
     """The list of drivers and the pool of their names: places of both, and the pool's length."""
     first = len(out) + (-len(out) % 8)
     pool_at = first + layout.stride * len(contents.drivers)
@@ -171,7 +175,7 @@ def _add_drivers(out: bytearray, contents: Contents, layout: _Layout) -> tuple[i
         entry = bytearray(layout.stride)
         struct.pack_into("<I", entry, 0, pool_at + len(pool))
         base, size, stamp = layout.entry
-        entry[base : base + layout.word] = _word(layout, driver.base)
+        entry[base : base + layout.word] = word(layout, driver.base)
         struct.pack_into("<I", entry, size, driver.size)
         struct.pack_into("<I", entry, stamp, driver.stamp)
         entries += entry

@@ -1,4 +1,4 @@
-"""Facts of what a small crash-dump file holds. Types only; the rules stand at the head of `facts`."""
+"""Facts of what a crash-dump file holds. Types only; the rules stand at the head of `facts`."""
 
 from __future__ import annotations
 
@@ -31,8 +31,10 @@ class DumpExceptionFacts(Facts, frozen=True, kw_only=True):
 
 
 class DumpFacts(Facts, frozen=True, kw_only=True):
-    """A small dump (type 4) of this host: its own Windows and architecture, and what is stated here."""
+    """A dump of this host: its own Windows and architecture, and what is stated here."""
 
+    kind: Literal["small", "kernel"] = "small"
+    """`small` (type 4), or `kernel`: the kernel's memory with page tables; what leads to its lists lies at the end of the file's `size`."""
     code: Dword
     """Stop code as the header has it, for example 0x1000008e."""
     parameters: Annotated[tuple[Address, ...], Meta(max_length=4)] = ()
