@@ -82,7 +82,8 @@ def restore(every: Everywhere, file: Path) -> int:
 def prune(every: Everywhere, days: int, keep: int, rehearse: bool) -> int:
     """Delete old snapshots and reports, and give the space back.
 
-    What stays: the newest snapshots of each host, states that were accepted, the last report, and the lives of findings.
+    What stays: the newest snapshots of each host, states that were accepted, the last report, the lives of findings, and the
+    records of remediations.
     """
     from auditor.report.json_ import json_text
     from auditor.store import default_path, open_store
@@ -94,6 +95,7 @@ def prune(every: Everywhere, days: int, keep: int, rehearse: bool) -> int:
     what = (
         f"{found.snapshots} snapshots, {found.results} results, {found.runs} runs, {found.contents} contents ({found.content_bytes} bytes)"
     )
+    what += f", {found.events} events of remediations" if found.events else ""
     text = f"{'Would delete' if rehearse else 'Deleted'} what was collected before {before}: {what}\n"
     document = {"schema_version": 1, "before": before, "rehearsed": rehearse, "pruned": found}
     outputs.emit({"table": lambda: text, "json": lambda: json_text(document)})

@@ -11,7 +11,7 @@ from typing import Literal
 import msgspec
 
 from auditor.model.grade import Confidence, Severity
-from auditor.model.remedy import RestartNeed, RollbackKind, Way
+from auditor.model.remedy import Expected, HostReport, RestartNeed, RollbackKind, TaskEvent, Way
 
 PLAN_SCHEMA_VERSION = 1
 Origin = Literal["operator", "rule", "finding", "default"]
@@ -67,6 +67,7 @@ class PlanHost(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     why: str
     """Why this way."""
     findings: tuple[str, ...]
+    """Findings that ask for it; empty where a person ordered it."""
     values: tuple[PlanValue, ...] = ()
     secrets: tuple[str, ...] = ()
     """Names of secret variables that the run needs or takes."""
@@ -74,6 +75,8 @@ class PlanHost(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """Required variables that nobody has set: `name: meaning`. A plan with any can't be applied."""
     evidence: PlanEvidence
     steps: tuple[PlanStep, ...]
+    expected: tuple[Expected, ...] = ()
+    """Differences that reading again must show."""
 
 
 class PlanAction(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -86,7 +89,6 @@ class PlanAction(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     ansible_core: str
     collections: dict[str, str]
     preconditions: tuple[str, ...]
-    expected: tuple[str, ...]
     verification: tuple[str, ...]
     rollback: RollbackKind
     rollback_how: str
@@ -148,41 +150,73 @@ class FindingVerdict(msgspec.Struct, frozen=True, kw_only=True):
     """What became of a finding, by reading again."""
 
     finding: str
+    """Id; of an order without a finding `remedy host`."""
     verdict: VerdictKind
     reason: str = ""
 
 
-RunState = Literal["running", "finished", "held", "interrupted", "refused"]
+ApplicationState = Literal["running", "finished", "held", "interrupted", "refused"]
+"""`held`: stopped before its end, by itself or by a person. `interrupted`: it ended without a word. `refused`: nothing was changed."""
 
 
 class WaveRecord(msgspec.Struct, frozen=True, kw_only=True):
-    """What became of a wave."""
+    """What became of a wave. It is written as begun before anything is run."""
 
     number: int
     state: Literal["begun", "done", "failed"]
-    outcomes: dict[str, str] = {}
-    """`remedy host` -> outcome of the play."""
-    notes: dict[str, tuple[str, ...]] = {}
+    items: tuple[WaveItem, ...]
+    """What was begun; the wave's other hosts were done before, or did not need it any more."""
+    reports: dict[str, HostReport] = {}
+    """`remedy host` -> what the play told at its end."""
+    failed: dict[str, str] = {}
+    """`remedy host` -> why it failed."""
     rolled_back: dict[str, str] = {}
-    """`remedy host` -> what came of the automatic rollback."""
+    """`remedy host` -> what came of its rollback, or what a person has to do."""
     before: dict[str, str] = {}
-    """Host -> digest of the snapshot before."""
+    """Host -> digest of its records before."""
     after: dict[str, str] = {}
+    verdicts: tuple[FindingVerdict, ...] = ()
+    run_before: str = ""
+    """Stored run of the reading before."""
+    run_after: str = ""
+
+
+class Applicant(msgspec.Struct, frozen=True, kw_only=True):
+    """Who applies a plan, and the process that does it."""
+
+    who: str
+    """Account and machine."""
+    machine: str = ""
+    process: str = ""
+    """Number of the process and when it began, so that its end is seen on that machine."""
 
 
 class RemediationRecord(msgspec.Struct, frozen=True, kw_only=True):
     """One application of a plan, as the store keeps it; written before each thing is done."""
 
+    schema_version: int = PLAN_SCHEMA_VERSION
     id: str
     plan_digest: str
     plan: Plan
-    who: str
-    """Account and machine of who applied it."""
+    by: Applicant
     started_at: str
     ended_at: str | None = None
-    state: RunState = "running"
+    state: ApplicationState = "running"
     reason: str = ""
+    continues: str | None = None
+    """Id of the earlier application of the same plan whose remaining hosts this one goes on with."""
     waves: tuple[WaveRecord, ...] = ()
     verdicts: tuple[FindingVerdict, ...] = ()
+    by_hand: tuple[str, ...] = ()
+    """What is left to a person."""
+    notes: tuple[str, ...] = ()
     lease_until: str = ""
     """Until when it counts as alive without a sign."""
+
+
+class RemediationDocument(msgspec.Struct, frozen=True, kw_only=True):
+    """What `remediate apply` and `remediate show` print: a record with its events."""
+
+    schema_version: int = PLAN_SCHEMA_VERSION
+    record: RemediationRecord
+    events: tuple[TaskEvent, ...] = ()

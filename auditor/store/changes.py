@@ -6,7 +6,7 @@ that share a store must agree to well within a lease.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import TypeVar
 
 import msgspec
@@ -17,16 +17,26 @@ from auditor.model.plan import RemediationRecord
 from auditor.model.remedy import TaskEvent
 from auditor.store.blobs import seal
 from auditor.store.tables import HOST_LOCK, REMEDIATION, REMEDIATION_EVENT
+from auditor.store.writing import CHUNK
 
 T = TypeVar("T")
 
 
 class Held(msgspec.Struct, frozen=True, kw_only=True):
-    """A host that somebody else is changing."""
+    """A host that somebody else is changing, or was changing until the lease ended."""
 
     host: str
     holder: str
     until: str
+
+
+class Locking(msgspec.Struct, frozen=True, kw_only=True):
+    """What came of asking for hosts."""
+
+    held: tuple[Held, ...] = ()
+    """By somebody else now; then nothing was taken."""
+    taken_over: tuple[Held, ...] = ()
+    """Taken although somebody else never let go of them: the lease had ended."""
 
 
 def save_record(connection: Connection, record: RemediationRecord) -> None:
@@ -55,21 +65,42 @@ def events(connection: Connection, record: str) -> list[TaskEvent]:
     return [_value(row.remediation, row.data, row.seal, TaskEvent) for row in connection.execute(wanted)]
 
 
-def lock(connection: Connection, hosts: Sequence[str], holder: str, now: str, until: str) -> list[Held]:
-    """Takes all the hosts, or none: then who holds those that are not free. Hosts that the holder has are renewed."""
-    rows = connection.execute(
-        select(HOST_LOCK).where(HOST_LOCK.c.host.in_(list(hosts)), HOST_LOCK.c.holder != holder, HOST_LOCK.c.until > now)
-    )
-    if held := [Held(host=row.host, holder=row.holder, until=row.until) for row in rows]:
-        return held
-    connection.execute(HOST_LOCK.delete().where(HOST_LOCK.c.host.in_(list(hosts))))
+def save_events(connection: Connection, record: str, found: Iterable[TaskEvent]) -> None:
+    """Appends several events in their order."""
+    for event in found:
+        add_event(connection, record, event)
+
+
+def prune(connection: Connection, before: str) -> int:
+    """Deletes the events of applications that ended before a time; their records stay. Gives how many events went."""
+    old = [r.id for r in records(connection) if r.started_at < before and r.state != "running"]
+    count = 0
+    for chunk in _chunks(old):
+        count += connection.execute(REMEDIATION_EVENT.delete().where(REMEDIATION_EVENT.c.remediation.in_(chunk))).rowcount
+    return count
+
+
+def lock(connection: Connection, hosts: Sequence[str], holder: str, now: str, until: str, dead: Collection[str] = ()) -> Locking:
+    """Takes all the hosts, or none where somebody else holds one. Hosts that the holder has are renewed. `dead` are holders known to be."""
+    rows = [row for chunk in _chunks(hosts) for row in connection.execute(select(HOST_LOCK).where(HOST_LOCK.c.host.in_(chunk)))]
+    others = [Held(host=row.host, holder=row.holder, until=row.until) for row in rows if row.holder != holder]
+    if held := tuple(one for one in others if one.until > now and one.holder not in dead):
+        return Locking(held=held)
+    for chunk in _chunks(hosts):
+        connection.execute(HOST_LOCK.delete().where(HOST_LOCK.c.host.in_(chunk)))
     connection.execute(HOST_LOCK.insert(), [{"host": host, "holder": holder, "until": until} for host in dict.fromkeys(hosts)])
-    return []
+    return Locking(taken_over=tuple(others))
+
+
+def _chunks(hosts: Sequence[str]) -> Iterator[list[str]]:
+    for start in range(0, len(hosts), CHUNK):
+        yield list(hosts[start : start + CHUNK])
 
 
 def unlock(connection: Connection, hosts: Iterable[str], holder: str) -> None:
     """Lets go of what the holder has."""
-    connection.execute(HOST_LOCK.delete().where(HOST_LOCK.c.host.in_(list(hosts)), HOST_LOCK.c.holder == holder))
+    for chunk in _chunks(list(hosts)):
+        connection.execute(HOST_LOCK.delete().where(HOST_LOCK.c.host.in_(chunk), HOST_LOCK.c.holder == holder))
 
 
 def _value(name: str, data: str, mark: str, of: type[T]) -> T:

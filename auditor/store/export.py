@@ -17,7 +17,7 @@ from sqlalchemy import Connection, Row, select
 from auditor.analysis.pseudonyms import Pseudonyms
 from auditor.model.errors import StoreError
 from auditor.model.finding import Finding, Report, finding_id
-from auditor.store import keeping, lines, reading
+from auditor.store import changes, keeping, lines, reading
 from auditor.store.blobs import seal
 from auditor.store.shapes import COLLECTING
 from auditor.store.tables import NOTE, PART, RESULT, RUN
@@ -28,7 +28,10 @@ Wanted = Callable[[str, Collection[str]], bool]
 
 
 def export_lines(connection: Connection, head: lines.Head, wanted: Wanted | None) -> Iterator[lines.AnyLine]:
-    """All lines but the last. Reports, which speak of the whole fleet, are left out where only some hosts are wanted."""
+    """All lines but the last. Reports, which speak of the whole fleet, are left out where only some hosts are wanted.
+
+    So are remediations, and they are never exported without names: plans hold values that people chose.
+    """
     names = _Names(connection) if head.redacted else None
     yield head
     runs = list(connection.execute(select(RUN).order_by(RUN.c.number)))
@@ -44,6 +47,8 @@ def export_lines(connection: Connection, head: lines.Head, wanted: Wanted | None
         yield names.line(line) if names else line
     if wanted is None and names is None:
         yield from _noted(connection)
+        for record in changes.records(connection):
+            yield lines.Remediation(record=record, events=tuple(changes.events(connection, record.id)))
 
 
 def _results(connection: Connection, run: Row[Any], homes: dict[int, str], wanted: Wanted | None) -> Iterator[lines.Result | lines.Link]:

@@ -9,6 +9,8 @@ import msgspec
 from auditor.model.change import Accepted, Explanation, FindingLife
 from auditor.model.finding import Report
 from auditor.model.host import HostResult, Target
+from auditor.model.plan import RemediationRecord
+from auditor.model.remedy import TaskEvent
 from auditor.store.shapes import RunKind, RunState
 
 FORMAT = "auditor-store"
@@ -90,6 +92,13 @@ class Noted(Line, frozen=True, kw_only=True):
     data: str
 
 
+class Remediation(Line, frozen=True, kw_only=True):
+    """One application of a plan, with what came of each task."""
+
+    record: RemediationRecord
+    events: tuple[TaskEvent, ...] = ()
+
+
 class End(Line, frozen=True, kw_only=True):
     """The last line."""
 
@@ -99,4 +108,4 @@ class End(Line, frozen=True, kw_only=True):
     """Over all bytes before it."""
 
 
-AnyLine = Head | Run | Result | Link | Reported | Life | Frozen | Expected | Noted | End
+AnyLine = Head | Run | Result | Link | Reported | Life | Frozen | Expected | Noted | Remediation | End

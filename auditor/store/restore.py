@@ -14,7 +14,7 @@ import msgspec
 from sqlalchemy import Connection, select
 
 from auditor.model.errors import StoreError
-from auditor.store import keeping, lines, writing
+from auditor.store import changes, keeping, lines, writing
 from auditor.store.blobs import seal
 from auditor.store.past import states_of
 from auditor.store.shapes import StoredHost
@@ -145,6 +145,9 @@ class _Restoring:
             mark = seal((line.kind, line.id, line.data))
             self._connection.execute(NOTE.delete().where(NOTE.c.kind == line.kind, NOTE.c.id == line.id))
             self._connection.execute(NOTE.insert().values(kind=line.kind, id=line.id, data=line.data, seal=mark))
+        elif isinstance(line, lines.Remediation):
+            changes.save_record(self._connection, line.record)
+            changes.save_events(self._connection, line.record.id, line.events)
         elif isinstance(line, lines.Frozen):
             states = states_of(self._connection, line.accepted.host, line.accepted.collected_at)
             if states and states[0].collected_at == line.accepted.collected_at:

@@ -1,7 +1,8 @@
 """What is kept for how long: old snapshots and runs are deleted, and contents that nothing refers to any more.
 
-Never deleted: the newest snapshots of each host, states that people froze, the last report, and the lives of findings. What was derived
-from snapshots is deleted as a whole: it is made again. Works inside a transaction that the caller holds.
+Never deleted: the newest snapshots of each host, states that people froze, the last report, the lives of findings, and the records of
+remediations (the events of their tasks are). What was derived from snapshots is deleted as a whole: it is made again. Works inside a
+transaction that the caller holds.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import msgspec
 from sqlalchemy import Connection, func, select
 
 from auditor.model.errors import StoreError
+from auditor.store import changes
 from auditor.store.blobs import Blob, unpack
 from auditor.store.chains import let_stand_alone
 from auditor.store.past import WHOLE
@@ -29,6 +31,8 @@ class Pruned(msgspec.Struct, frozen=True, kw_only=True):
     contents: int
     """Shared contents that nothing referred to any more."""
     content_bytes: int
+    events: int = 0
+    """Events of tasks of remediations."""
 
 
 def prune(connection: Connection, before: str, keep: int) -> Pruned:
@@ -43,8 +47,9 @@ def prune(connection: Connection, before: str, keep: int) -> Pruned:
     results += _old_failures(connection, before)
     runs = _empty_runs(connection, before)
     connection.execute(DERIVED.delete())
+    events = changes.prune(connection, before)
     contents, size = _unused_contents(connection)
-    return Pruned(snapshots=len(old), results=results, runs=runs, contents=contents, content_bytes=size)
+    return Pruned(snapshots=len(old), results=results, runs=runs, contents=contents, content_bytes=size, events=events)
 
 
 def _old_snapshots(connection: Connection, before: str, keep: int) -> set[int]:

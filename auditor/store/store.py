@@ -224,10 +224,10 @@ class Store:
         with self._transaction(write=False) as connection:
             return changes.events(connection, record)
 
-    def lock_hosts(self, hosts: Sequence[str], holder: str, now: str, until: str) -> list[changes.Held]:
-        """Takes all the hosts until a time, or none: then who holds those that are not free."""
+    def lock_hosts(self, hosts: Sequence[str], holder: str, now: str, until: str, dead: Collection[str] = ()) -> changes.Locking:
+        """Takes all the hosts until a time, or none where somebody else holds one. `dead` are holders that are known to have ended."""
         with self._transaction() as connection:
-            return changes.lock(connection, hosts, holder, now, until)
+            return changes.lock(connection, hosts, holder, now, until, dead)
 
     def unlock_hosts(self, hosts: Sequence[str], holder: str) -> None:
         """Lets go of the hosts that the holder has."""

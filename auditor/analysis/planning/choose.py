@@ -15,6 +15,8 @@ from auditor.model.plan import Origin, PlanValue
 from auditor.model.remedy import GivenBy, Remedy, Variable, Way
 
 Value = str | int | bool | tuple[str, ...]
+PACKAGES = frozenset({"convert", "install", "remove", "upgrade", "repoint"})
+"""Operations of which one host takes one at a time."""
 
 
 class Task(NamedTuple):
@@ -42,9 +44,26 @@ def tasks_of(request: Request) -> tuple[list[Task], list[str]]:
             by_hand.append(f"{finding.rule} on {target}: {reason}")
             continue
         found.setdefault((name, target), []).append(finding)
+    for host in request.ordered:
+        name = _ordered(request, host)
+        found.setdefault((name, host), [])
     tasks = [Task(request.remedies[name], host, tuple(findings)) for (name, host), findings in found.items()]
     _refuse_contradictions(tasks)
     return tasks, by_hand
+
+
+def _ordered(request: Request, host: str) -> str:
+    """The remedy that a person orders on a host without a finding. Raises RemediationError."""
+    if request.remedy is None:
+        raise RemediationError(f"{host}: which remedy?", next_step="name it with --remedy")
+    if request.remedy not in request.remedies:
+        raise RemediationError(f"there is no playbook {request.remedy!r}", next_step=f"known: {', '.join(sorted(request.remedies))}")
+    state = request.hosts.get(host)
+    if state is None:
+        raise RemediationError(f"{host}: the store holds nothing that was read from it", next_step="audit it first")
+    if not state.reachable:
+        raise RemediationError(f"{host}: the inventory for changes does not reach it", next_step="add it there")
+    return request.remedy
 
 
 def target_of(request: Request, finding: Finding) -> str:
@@ -77,15 +96,19 @@ def _not_its_own(finding: Finding, target: str, request: Request) -> str:
 
 
 def _refuse_contradictions(tasks: Iterable[Task]) -> None:
-    seen: dict[tuple[str, str | None], Task] = {}
+    """Two remedies on one host that install, remove or convert, or are about one product, undo or disturb each other."""
+    seen: dict[str, list[Task]] = {}
     for task in tasks:
-        key = (task.host, task.remedy.product)
-        other = seen.setdefault(key, task)
-        if task.remedy.product is not None and other.remedy.id != task.remedy.id:
-            raise RemediationError(
-                f"{task.host}: {other.remedy.id} and {task.remedy.id} are both about {task.remedy.product}",
-                next_step="plan them one after the other: choose with --finding, --rule or --remedy",
-            )
+        for other in seen.get(task.host, ()):
+            packages = {task.remedy.operation, other.remedy.operation} <= PACKAGES
+            same = task.remedy.product is not None and task.remedy.product == other.remedy.product
+            if packages or same:
+                why = f"are both about {task.remedy.product}" if same else "both change what is installed"
+                raise RemediationError(
+                    f"{task.host}: {other.remedy.id} and {task.remedy.id} {why}",
+                    next_step="plan them one after the other: choose with --finding, --rule or --remedy",
+                )
+        seen.setdefault(task.host, []).append(task)
 
 
 def way_of(request: Request, remedy: Remedy, host: str) -> tuple[Way, str]:
@@ -136,12 +159,31 @@ def _told(request: Request, task: Task, variable: Variable) -> tuple[Value, Orig
     for host in (task.host, "*"):
         if (host, variable.name) in request.values:
             return request.values[host, variable.name], "operator"
-    for finding in task.findings:
-        rule = request.rules.get(finding.rule)
-        given = rule.remedy_for.values.get(variable.name) if rule and rule.remedy_for and rule.remedy == task.remedy.id else None
-        if given is not None and (told := _given(request, finding, task.host, given, variable)) is not None:
-            return told
-    return None if variable.default is None else (variable.default, "default")
+    told = [found for finding in task.findings if (found := _from_finding(request, finding, task, variable)) is not None]
+    if not told:
+        return None if variable.default is None else (variable.default, "default")
+    return _joined(told, variable, task)
+
+
+def _from_finding(request: Request, finding: Finding, task: Task, variable: Variable) -> tuple[Value, Origin] | None:
+    rule = request.rules.get(finding.rule)
+    if rule is None or rule.remedy_for is None or rule.remedy != task.remedy.id:
+        return None
+    given = rule.remedy_for.values.get(variable.name)
+    return _given(request, finding, task.host, given, variable) if given is not None else None
+
+
+def _joined(told: list[tuple[Value, Origin]], variable: Variable, task: Task) -> tuple[Value, Origin]:
+    """One value of several findings: lists are joined, and single values must agree."""
+    if variable.type == "texts":
+        texts = [text for value, _ in told for text in (value if isinstance(value, tuple) else (str(value),))]
+        return tuple(dict.fromkeys(texts)), told[0][1]
+    if len({repr(value) for value, _ in told}) > 1:
+        raise RemediationError(
+            f"{task.host}: the findings want different values of {variable.name}: {', '.join(sorted({str(v) for v, _ in told}))}",
+            next_step="plan them one after the other with --finding, or set the value with --set",
+        )
+    return told[0]
 
 
 def _given(request: Request, finding: Finding, target: str, given: GivenBy, variable: Variable) -> tuple[Value, Origin] | None:

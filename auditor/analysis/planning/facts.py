@@ -53,6 +53,8 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     """(host, variable) -> what the operator set; host `*` is every host."""
     remedy: str | None = None
     """In place of what the rules name."""
+    ordered: tuple[str, ...] = ()
+    """Hosts on which a person orders `remedy` without a finding."""
     ways: Mapping[str, str] = {}
     """Host -> way, where the operator chose."""
     apart: tuple[tuple[str, ...], ...] = ()

@@ -40,7 +40,10 @@ def waves_of(request: Request, tasks: Sequence[Task]) -> tuple[Wave, ...]:
 
 def _waits(edges: Iterable[Edge], tasks: Sequence[Task]) -> Mapping[str, set[str]]:
     """Host -> hosts of the plan that come before it, as its remedy's order says."""
-    orders = {task.host: task.remedy.order for task in tasks}
+    orders: dict[str, str] = {}
+    for task in tasks:
+        if orders.get(task.host, "any") == "any":
+            orders[task.host] = task.remedy.order
     found: dict[str, set[str]] = {}
     for edge in edges:
         manager, client = edge.source.removeprefix("host:"), edge.target.removeprefix("host:")
@@ -61,10 +64,13 @@ def _dependants(edges: Iterable[Edge], hosts: set[str]) -> Mapping[str, int]:
 
 
 def _redundant(edges: Iterable[Edge], hosts: Sequence[str]) -> list[set[str]]:
-    """Members of one group of servers stand in for each other: never two of them at once."""
+    """Hosts that serve the others of their group stand in for each other: never two of them at once."""
+    known = list(edges)
+    leading = {edge.source.removeprefix("host:") for edge in known if edge.kind in (*_LEADING, "serves")}
     members: dict[str, set[str]] = {}
-    for edge in edges:
-        if edge.kind == "member-of" and (host := edge.source.removeprefix("host:")) in hosts:
+    for edge in known:
+        host = edge.source.removeprefix("host:")
+        if edge.kind == "member-of" and host in hosts and host in leading:
             members.setdefault(edge.target, set()).add(host)
     return [group for group in members.values() if len(group) > 1]
 

@@ -11,14 +11,14 @@ from auditor.analysis.planning.order import waves_of
 from auditor.model.errors import RemediationError
 from auditor.model.finding import Finding
 from auditor.model.plan import Plan, PlanAction, PlanFinding, PlanHost, PlanStep, PlanValue
-from auditor.model.remedy import Remedy, Step, Way
+from auditor.model.remedy import Expected, Remedy, Step, Way
 
 
 def make_plan(request: Request, made: Made, undetermined: tuple[str, ...] = ()) -> Plan:
     """The plan that cures the request's findings. Raises RemediationError where nothing can be planned."""
     tasks, by_hand = tasks_of(request)
     if not tasks:
-        raise RemediationError("nothing can be planned: " + "; ".join(by_hand or ["no finding was named"]))
+        raise RemediationError("nothing can be planned: " + "; ".join(by_hand or ["nothing was named"]))
     actions = tuple(_action(request, remedy, [task for task in tasks if task.remedy.id == remedy.id]) for remedy in _remedies(tasks))
     hosts = {host.host for action in actions for host in action.hosts}
     cured = [finding for task in tasks for finding in task.findings]
@@ -66,7 +66,6 @@ def _action(request: Request, remedy: Remedy, tasks: Sequence[Task]) -> PlanActi
         ansible_core=ground.ansible_core,
         collections=ground.collections,
         preconditions=remedy.preconditions,
-        expected=tuple(f"{expected.section}: {expected.what}" for expected in remedy.expected),
         verification=remedy.verification,
         rollback=remedy.rollback.kind,
         rollback_how="; ".join(text for text in (remedy.rollback.how, remedy.rollback.reason) if text),
@@ -88,6 +87,7 @@ def _host(request: Request, task: Task) -> PlanHost:
         missing=tuple(missing),
         evidence=request.hosts[task.host].evidence,
         steps=tuple(_step(step, way, values) for step in task.remedy.steps),
+        expected=tuple(Expected(section=one.section, what=filled(one.what, values)) for one in task.remedy.expected),
     )
 
 
