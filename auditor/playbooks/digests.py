@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
+import re
+import sysconfig
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -13,6 +16,9 @@ from auditor.playbooks.collections import Collections
 
 SHARED = ("tasks", "specs")
 """Folders beside the plays whose files any play may include."""
+LAST_KNOWN = "5.1"
+"""Where the wrapper does not say: what ansible-core 2.17 and later need."""
+_ASKED = re.compile(r"PSVersion\s+-lt\s+\[Version\]\s*[\"']([0-9.]+)[\"']")
 _ENDINGS = frozenset({".yml", ".yaml", ".j2", ".cmd", ".ps1"})
 
 
@@ -25,6 +31,8 @@ class Foundation(msgspec.Struct, frozen=True, kw_only=True):
     """Version."""
     collections: dict[str, str]
     """Collection to version; empty where none were found."""
+    minimum_powershell: str
+    """That Ansible's modules need on a host, as the installed ansible-core says itself."""
 
 
 def playbook_files(folder: Path, remedy: str) -> dict[str, bytes]:
@@ -57,4 +65,15 @@ def foundation(folder: Path, remedy: str, collections: Collections | None) -> Fo
         playbook=digest_of(playbook_files(folder, remedy)),
         ansible_core=core,
         collections=dict(collections.versions) if collections else {},
+        minimum_powershell=_minimum_powershell(),
     )
+
+
+def _minimum_powershell() -> str:
+    """The version that the wrapper round every module asks for before it does anything."""
+    for folder in (sysconfig.get_path("purelib"), sysconfig.get_path("platlib")):
+        wrapper = Path(folder) / "ansible" / "executor" / "powershell" / "bootstrap_wrapper.ps1"
+        with contextlib.suppress(OSError):
+            if found := _ASKED.search(wrapper.read_text(encoding="utf-8", errors="replace")):
+                return found[1]
+    return LAST_KNOWN
