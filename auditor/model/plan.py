@@ -70,7 +70,9 @@ class PlanHost(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """Findings that ask for it; empty where a person ordered it."""
     values: tuple[PlanValue, ...] = ()
     secrets: tuple[str, ...] = ()
-    """Names of secret variables that the run needs or takes."""
+    """Names of secret variables that the run takes; their values are never in a plan."""
+    required_secrets: tuple[str, ...] = ()
+    """Those of them that it needs."""
     missing: tuple[str, ...] = ()
     """Required variables that nobody has set: `name: meaning`. A plan with any can't be applied."""
     evidence: PlanEvidence

@@ -1,4 +1,4 @@
-"""Which host each finding has changed, by which remedy, which way, and with which values. Pure.
+"""Which host each finding has changed, by which remedy, and which way. Pure.
 
 A host is changed only for a finding that rests on what was read from itself: what another host says of it alone starts nothing.
 """
@@ -11,10 +11,8 @@ from typing import NamedTuple
 from auditor.analysis.planning.facts import HostState, Request
 from auditor.model.errors import RemediationError
 from auditor.model.finding import Finding
-from auditor.model.plan import Origin, PlanValue
-from auditor.model.remedy import GivenBy, Remedy, Variable, Way
+from auditor.model.remedy import Remedy, Way
 
-Value = str | int | bool | tuple[str, ...]
 PACKAGES = frozenset({"convert", "install", "remove", "upgrade", "repoint"})
 """Operations of which one host takes one at a time."""
 
@@ -134,80 +132,3 @@ def _why_raw(state: HostState, needed: str) -> str:
     if state.powershell is None:
         return "its PowerShell was not seen: command lines with guards of their own need none"
     return f"PowerShell {state.powershell} is older than {needed}, which Ansible's modules need: command lines with guards of their own"
-
-
-def values_of(request: Request, task: Task, way: Way) -> tuple[list[PlanValue], list[str], list[str]]:
-    """Values with their origin, names of secrets, and required variables that nobody has set."""
-    values: list[PlanValue] = []
-    secrets: list[str] = []
-    missing: list[str] = []
-    for variable in task.remedy.variables:
-        if way != "person" and way not in variable.ways:
-            continue
-        if variable.type == "secret":
-            secrets.append(variable.name)
-            continue
-        told = _told(request, task, variable)
-        if told is not None:
-            values.append(PlanValue(name=variable.name, value=_checked(told[0], variable, task.host), origin=told[1]))
-        elif variable.required:
-            missing.append(f"{variable.name}: {variable.meaning}")
-    return values, secrets, missing
-
-
-def _told(request: Request, task: Task, variable: Variable) -> tuple[Value, Origin] | None:
-    for host in (task.host, "*"):
-        if (host, variable.name) in request.values:
-            return request.values[host, variable.name], "operator"
-    told = [found for finding in task.findings if (found := _from_finding(request, finding, task, variable)) is not None]
-    if not told:
-        return None if variable.default is None else (variable.default, "default")
-    return _joined(told, variable, task)
-
-
-def _from_finding(request: Request, finding: Finding, task: Task, variable: Variable) -> tuple[Value, Origin] | None:
-    rule = request.rules.get(finding.rule)
-    if rule is None or rule.remedy_for is None or rule.remedy != task.remedy.id:
-        return None
-    given = rule.remedy_for.values.get(variable.name)
-    return _given(request, finding, task.host, given, variable) if given is not None else None
-
-
-def _joined(told: list[tuple[Value, Origin]], variable: Variable, task: Task) -> tuple[Value, Origin]:
-    """One value of several findings: lists are joined, and single values must agree."""
-    if variable.type == "texts":
-        texts = [text for value, _ in told for text in (value if isinstance(value, tuple) else (str(value),))]
-        return tuple(dict.fromkeys(texts)), told[0][1]
-    if len({repr(value) for value, _ in told}) > 1:
-        raise RemediationError(
-            f"{task.host}: the findings want different values of {variable.name}: {', '.join(sorted({str(v) for v, _ in told}))}",
-            next_step="plan them one after the other with --finding, or set the value with --set",
-        )
-    return told[0]
-
-
-def _given(request: Request, finding: Finding, target: str, given: GivenBy, variable: Variable) -> tuple[Value, Origin] | None:
-    hosts = {subject.role: subject.host for subject in finding.subjects}
-    if given.literal is not None:
-        return given.literal, "rule"
-    if given.host is not None:
-        name = hosts.get(given.host)
-        state = request.hosts.get(name or "")
-        return (None if name is None else (state.computer_name or name, "finding")) if state else None
-    whose = hosts.get(given.role, target) if given.role else target
-    records = tuple(dict.fromkeys(e.record for e in finding.evidence if e.section == given.evidence and e.host == whose and e.record))
-    if variable.type == "texts":
-        return (records, "finding") if records else None
-    return (records[0], "finding") if len(records) == 1 else None
-
-
-def _checked(value: Value, variable: Variable, host: str) -> Value:
-    """The value in its variable's type. Raises RemediationError."""
-    fits = {"text": str, "whole": int, "truth": bool, "texts": tuple}.get(variable.type, str)
-    if variable.type == "texts" and isinstance(value, str):
-        value = (value,)
-    if not isinstance(value, fits) or (variable.type == "whole" and isinstance(value, bool)):
-        raise RemediationError(f"{host}: {variable.name} is {variable.type}, and {value!r} is not", next_step=variable.meaning)
-    if variable.choices and value not in variable.choices:
-        raise RemediationError(f"{host}: {variable.name} is one of {', '.join(variable.choices)}, not {value!r}")
-    return value

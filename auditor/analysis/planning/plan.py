@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from auditor.analysis.planning.choose import Task, tasks_of, values_of, way_of
+from auditor.analysis.planning.choose import Task, tasks_of, way_of
 from auditor.analysis.planning.facts import Made, Request
 from auditor.analysis.planning.order import waves_of
+from auditor.analysis.planning.values import values_of
 from auditor.model.errors import RemediationError
 from auditor.model.finding import Finding
 from auditor.model.plan import Plan, PlanAction, PlanFinding, PlanHost, PlanStep, PlanValue
@@ -76,18 +77,19 @@ def _action(request: Request, remedy: Remedy, tasks: Sequence[Task]) -> PlanActi
 
 def _host(request: Request, task: Task) -> PlanHost:
     way, why = way_of(request, task.remedy, task.host)
-    values, secrets, missing = values_of(request, task, way)
+    values = values_of(request, task, way)
     return PlanHost(
         host=task.host,
         way=way,
         why=why,
         findings=tuple(finding.id for finding in task.findings),
-        values=tuple(values),
-        secrets=tuple(secrets),
-        missing=tuple(missing),
+        values=values.given,
+        secrets=values.secrets,
+        required_secrets=values.required_secrets,
+        missing=values.missing,
         evidence=request.hosts[task.host].evidence,
-        steps=tuple(_step(step, way, values) for step in task.remedy.steps),
-        expected=tuple(Expected(section=one.section, what=filled(one.what, values)) for one in task.remedy.expected),
+        steps=tuple(_step(step, way, values.given) for step in task.remedy.steps),
+        expected=tuple(Expected(section=one.section, what=filled(one.what, values.given)) for one in task.remedy.expected),
     )
 
 

@@ -12,20 +12,22 @@ ORDER_LEAST: Severity = "medium"
 """A host that was changed by order, without a finding, got worse with a new finding of this severity."""
 
 
-def verdicts(planned: Iterable[PlanFinding], before: Report, after: Report, restart: Collection[str] = ()) -> tuple[FindingVerdict, ...]:
+def verdicts(
+    planned: Iterable[PlanFinding], before: Report, after: Report, seen: Collection[str], restart: Collection[str] = ()
+) -> tuple[FindingVerdict, ...]:
     """One verdict for each planned finding. A new finding on one of its hosts, as bad or worse, makes it worse.
 
-    `restart` are hosts that said that they need a restart before the change counts.
+    `seen` are hosts that were read again, `restart` those that said that they need a restart before the change counts.
     """
-    return tuple(_verdict(finding, before, after, restart) for finding in planned)
+    return tuple(_verdict(finding, before, after, seen, restart) for finding in planned)
 
 
-def order_verdict(remedy: str, host: str, before: Report, after: Report) -> FindingVerdict:
+def order_verdict(remedy: str, host: str, before: Report, after: Report, seen: Collection[str]) -> FindingVerdict:
     """The verdict on a host that was changed without a finding: whether something new is wrong there."""
     name = f"{remedy} {host}"
     if new := _new((host,), ORDER_LEAST, before, after):
         return FindingVerdict(finding=name, verdict="got_worse", reason=_words(new))
-    if reason := _unseen((host,), after):
+    if reason := _unseen((host,), after, seen):
         return FindingVerdict(finding=name, verdict="not_checked", reason=reason)
     return FindingVerdict(
         finding=name, verdict="fixed", reason="ordered without a finding; the play read it again, and nothing new is wrong"
@@ -37,7 +39,7 @@ def present(finding: str, report: Report) -> bool:
     return any(found.id == finding for found in (*report.findings, *(entry.finding for entry in report.waived)))
 
 
-def _verdict(finding: PlanFinding, before: Report, after: Report, restart: Collection[str]) -> FindingVerdict:
+def _verdict(finding: PlanFinding, before: Report, after: Report, seen: Collection[str], restart: Collection[str]) -> FindingVerdict:
     there = present(finding.id, after)
     if new := _new(finding.hosts, finding.severity, before, after):
         words = _words(new) + ("; and the rule is violated as before" if there else "")
@@ -51,19 +53,19 @@ def _verdict(finding: PlanFinding, before: Report, after: Report, restart: Colle
         return FindingVerdict(finding=finding.id, verdict="still_there", reason="the rule is violated as before")
     if open_ := next((found for found in after.undetermined if found.id == finding.id), None):
         return FindingVerdict(finding=finding.id, verdict="not_checked", reason="; ".join(open_.missing[:3]) or "undetermined")
-    if reason := _unseen(finding.hosts, after):
+    if reason := _unseen(finding.hosts, after, seen):
         return FindingVerdict(finding=finding.id, verdict="not_checked", reason=reason)
     return FindingVerdict(finding=finding.id, verdict="fixed")
 
 
-def _unseen(hosts: Iterable[str], after: Report) -> str:
+def _unseen(hosts: Iterable[str], after: Report, seen: Collection[str]) -> str:
     """Why one of the hosts was not read again; empty where all were."""
     coverage = {host.host: host for host in after.coverage}
     for host in hosts:
-        if host not in coverage:
-            return f"{host}: was not read again"
-        if coverage[host].status not in ("ok", "partial"):
+        if host in coverage and coverage[host].status not in ("ok", "partial"):
             return f"{host}: {coverage[host].reason or coverage[host].status}"
+        if host not in coverage or host not in seen:
+            return f"{host}: was not read again"
     return ""
 
 
