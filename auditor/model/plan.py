@@ -222,3 +222,40 @@ class RemediationDocument(msgspec.Struct, frozen=True, kw_only=True):
     schema_version: int = PLAN_SCHEMA_VERSION
     record: RemediationRecord
     events: tuple[TaskEvent, ...] = ()
+
+
+class CheckedStep(msgspec.Struct, frozen=True, kw_only=True):
+    """What check mode told of a step on a host."""
+
+    id: str
+    title: str
+    way: Way
+    would_change: bool = False
+    tasks: tuple[TaskEvent, ...] = ()
+    """Those that would change something, failed, or said something."""
+    by_hand: str = ""
+
+
+class CheckedHost(msgspec.Struct, frozen=True, kw_only=True):
+    """What check mode told of a host."""
+
+    remedy: str
+    host: str
+    way: Way
+    outcome: str
+    """As the play reports it; `failed` where it did not get so far."""
+    reason: str = ""
+    notes: tuple[str, ...] = ()
+    would_change: int = 0
+    """How many tasks would change something, by Ansible's own count."""
+    steps: tuple[CheckedStep, ...] = ()
+
+
+class CheckDocument(msgspec.Struct, frozen=True, kw_only=True):
+    """What `remediate check` prints. Nothing was changed."""
+
+    schema_version: int = PLAN_SCHEMA_VERSION
+    plan_digest: str
+    at: str
+    hosts: tuple[CheckedHost, ...]
+    by_hand: tuple[str, ...] = ()

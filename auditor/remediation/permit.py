@@ -5,7 +5,8 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from auditor.model.errors import RemediationError
-from auditor.model.plan import Plan
+from auditor.model.plan import Plan, PlanHost
+from auditor.remediation.record import stamp
 from auditor.remediation.tools import Limits, Tools
 
 AHEAD = timedelta(minutes=5)
@@ -25,15 +26,24 @@ def moment(text: str) -> datetime:
 
 def refuse_unready(plan: Plan, tools: Tools, limits: Limits) -> None:
     """Raises RemediationError with the first thing that speaks against applying the plan now."""
+    refuse_unfit(plan, tools)
+    refuse_outside(plan, tools.now())
+    _refuse_stale(plan, tools.now(), limits)
+
+
+def refuse_unfit(plan: Plan, tools: Tools) -> None:
+    """Raises RemediationError where the plan can't be run at all, not even in check mode: values are missing, playbooks are others."""
     _refuse_missing(plan, tools)
     _refuse_other_playbooks(plan, tools)
-    now = tools.now()
+
+
+def refuse_outside(plan: Plan, now: datetime) -> None:
+    """Raises RemediationError outside the plan's maintenance window."""
     if plan.window and not moment(plan.window.start) <= now <= moment(plan.window.end):
         raise RemediationError(
-            f"the plan's maintenance window is {plan.window.start} to {plan.window.end}, and it is {now:%Y-%m-%dT%H:%M:%SZ}",
+            f"the plan's maintenance window is {plan.window.start} to {plan.window.end}, and it is {stamp(now)}",
             next_step="wait for it, or make a plan with another window",
         )
-    _refuse_stale(plan, now, limits)
 
 
 def _refuse_missing(plan: Plan, tools: Tools) -> None:
@@ -42,20 +52,30 @@ def _refuse_missing(plan: Plan, tools: Tools) -> None:
         raise RemediationError(
             f"values are missing: {'; '.join(missing[:5])}", next_step="make the plan again with --set HOST:NAME=VALUE or --values FILE"
         )
-    known = {name for _, name in tools.secrets}
-    wanted = {name for action in plan.actions for host in action.hosts for name in host.secrets}
-    if unknown := known - wanted:
-        raise RemediationError(f"no host of the plan takes the secret {', '.join(sorted(unknown))}")
+    for action in plan.actions:
+        for host in action.hosts:
+            given = secrets_for(host, tools)
+            if absent := [name for name in host.required_secrets if name not in given]:
+                raise RemediationError(
+                    f"{host.host}: {action.remedy} needs the secret {', '.join(absent)}",
+                    next_step=f"set AUDITOR_SECRET_{absent[0].upper()} in the environment, or name a file with --secrets",
+                )
+
+
+def secrets_for(host: PlanHost, tools: Tools) -> dict[str, str]:
+    """The secrets that a host's run takes, as far as they are known: the host's own before those for every host."""
+    found = {name: tools.secrets.get((host.host, name), tools.secrets.get(("*", name))) for name in host.secrets}
+    return {name: text for name, text in found.items() if text is not None}
 
 
 def _refuse_other_playbooks(plan: Plan, tools: Tools) -> None:
     for action in plan.actions:
-        playbook, core, collections = tools.grounds(action.remedy)
+        ground = tools.grounds(action.remedy)
         needs = any(host.way == "modules" for host in action.hosts)
         for what, then, now in (
-            ("the playbook", action.playbook, playbook),
-            ("ansible-core", action.ansible_core, core),
-            ("the collections", action.collections if needs else {}, collections if needs else {}),
+            ("the playbook", action.playbook, ground.playbook),
+            ("ansible-core", action.ansible_core, ground.ansible_core),
+            ("the collections", action.collections if needs else {}, ground.collections if needs else {}),
         ):
             if then != now:
                 raise RemediationError(

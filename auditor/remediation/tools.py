@@ -9,9 +9,9 @@ from typing import Protocol
 import msgspec
 
 from auditor.model.finding import Report
-from auditor.model.host import Snapshot
-from auditor.model.plan import Wave
+from auditor.model.plan import Applicant, RemediationRecord, Wave
 from auditor.model.remedy import RunRequest, RunResult, TaskEvent
+from auditor.playbooks import Foundation
 from auditor.store import Store
 
 
@@ -27,13 +27,17 @@ class Reading(msgspec.Struct, frozen=True, kw_only=True):
 class Reader(Protocol):
     """Audits these hosts again, stores what they say, and decides the rules over them and the stored rest. May raise AuditorError."""
 
-    def __call__(self, hosts: Sequence[str]) -> Reading: ...
+    def __call__(self, hosts: Sequence[str]) -> Reading:
+        """Hosts that can't be reached are part of the reading, as not seen."""
+        ...
 
 
 class Runner(Protocol):
     """Runs a playbook. May raise AuditorError where it can't be begun; what `on_event` raises stops it."""
 
-    def __call__(self, request: RunRequest, on_event: Callable[[TaskEvent], None]) -> RunResult: ...
+    def __call__(self, request: RunRequest, on_event: Callable[[TaskEvent], None]) -> RunResult:
+        """A run that fails is a result."""
+        ...
 
 
 class Tools(msgspec.Struct, frozen=True, kw_only=True):
@@ -46,15 +50,16 @@ class Tools(msgspec.Struct, frozen=True, kw_only=True):
     ask: Callable[[Wave], bool]
     """Whether a person lets the wave begin."""
     tell: Callable[[str], None]
-    """Progress in words, without values of hosts."""
+    """Progress in words."""
     changed_since: Callable[[str, str], tuple[str, ...]]
-    """(host, digest of the planned snapshot) -> what differs now in what stays, as drift sees it."""
-    grounds: Callable[[str], tuple[str, str, dict[str, str]]]
-    """Remedy -> digest of its playbook, version of ansible-core, versions of collections, as they are now."""
+    """(host, digest of an earlier snapshot) -> what differs now in what stays, as drift sees it."""
+    grounds: Callable[[str], Foundation]
+    """Remedy -> what a run of it would rest on now."""
+    ended: Callable[[RemediationRecord], bool]
+    """Whether the process of an application is known to have ended."""
+    by: Applicant
     secrets: Mapping[tuple[str, str], str] = {}
     """(host or `*`, variable) -> secret."""
-    who: str
-    """Account and machine."""
 
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True):
@@ -66,7 +71,5 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     """So many hosts may fail before it stops."""
     deadline_seconds: float = 3600.0
     """Time for one playbook over one wave."""
-    lease_seconds: float = 1800.0
-
-
-SnapshotOf = Callable[[str], Snapshot | None]
+    lease_seconds: float = 600.0
+    """So long a host stays held without a sign of the application."""

@@ -1,0 +1,67 @@
+"""Ansible's check mode over a plan: what each step would change on each host. Changes nothing, writes no record, takes no lock."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from auditor.model.errors import AuditorError
+from auditor.model.plan import CheckDocument, CheckedHost, CheckedStep, Plan, PlanStep, WaveItem
+from auditor.model.remedy import HostReport, RunResult, TaskEvent
+from auditor.remediation.lookup import all_items, host_of, key
+from auditor.remediation.outcome import outcomes
+from auditor.remediation.permit import refuse_unfit
+from auditor.remediation.record import stamp
+from auditor.remediation.tools import Limits, Tools
+from auditor.remediation.wave import request_of
+
+
+def check_plan(plan: Plan, digest: str, tools: Tools, limits: Limits) -> CheckDocument:
+    """Play everything in check mode, in the plan's order. Raises RemediationError where the plan can't be run at all."""
+    refuse_unfit(plan, tools)
+    found: dict[str, CheckedHost] = {}
+    for action in plan.actions:
+        items = [item for item in all_items(plan) if item.remedy == action.remedy]
+        played = [item for item in items if host_of(plan, item).way != "person"]
+        events: list[TaskEvent] = []
+        result = RunResult(status="successful")
+        if played:
+            tools.tell(f"check mode: {action.remedy} on {', '.join(item.host for item in played)}")
+            try:
+                result = tools.run(request_of(plan, played, tools, limits, check=True), events.append)
+            except AuditorError as error:
+                result = RunResult(status="refused", reason=error.message)
+        reports, failed = outcomes(result, played)
+        for item in items:
+            found[key(item)] = _host(plan, item, reports.get(key(item)), failed.get(key(item), ""), result, events)
+    hosts = tuple(found[key(item)] for item in all_items(plan))
+    return CheckDocument(plan_digest=digest, at=stamp(tools.now()), hosts=hosts, by_hand=plan.by_hand)
+
+
+def _host(
+    plan: Plan, item: WaveItem, report: HostReport | None, failed: str, result: RunResult, events: Sequence[TaskEvent]
+) -> CheckedHost:
+    planned = host_of(plan, item)
+    mine = [event for event in events if event.host == item.host]
+    outcome = "person_needed" if planned.way == "person" else report.outcome if report else "failed"
+    return CheckedHost(
+        remedy=item.remedy,
+        host=item.host,
+        way=planned.way,
+        outcome=outcome,
+        reason=failed,
+        notes=report.notes if report else (),
+        would_change=result.changed.get(item.host, 0),
+        steps=tuple(_step(step, mine) for step in planned.steps),
+    )
+
+
+def _step(step: PlanStep, events: Sequence[TaskEvent]) -> CheckedStep:
+    tasks = tuple(event for event in events if event.step == step.id and event.status != "skipped")
+    return CheckedStep(
+        id=step.id,
+        title=step.title,
+        way=step.way,
+        would_change=any(event.status == "changed" for event in tasks),
+        tasks=tuple(event for event in tasks if event.status != "ok" or event.difference),
+        by_hand=step.by_hand,
+    )
