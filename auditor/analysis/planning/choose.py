@@ -38,6 +38,8 @@ def tasks_of(request: Request) -> tuple[list[Task], list[str]]:
         if name not in request.remedies:
             raise RemediationError(f"there is no playbook {name!r}", next_step=f"known: {', '.join(sorted(request.remedies))}")
         target = target_of(request, finding)
+        if request.only and target not in request.only:
+            continue
         if reason := _not_its_own(finding, target, request):
             by_hand.append(f"{finding.rule} on {target}: {reason}")
             continue

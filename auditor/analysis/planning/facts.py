@@ -55,6 +55,8 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     """In place of what the rules name."""
     ordered: tuple[str, ...] = ()
     """Hosts on which a person orders `remedy` without a finding."""
+    only: tuple[str, ...] = ()
+    """Hosts that may be changed; empty is all that the findings ask for."""
     ways: Mapping[str, str] = {}
     """Host -> way, where the operator chose."""
     apart: tuple[tuple[str, ...], ...] = ()
