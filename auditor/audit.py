@@ -37,13 +37,14 @@ def request_for(
     sections: Sequence[str] = (),
     event_days: int = 30,
     hash_drivers: Literal["none", "non_microsoft", "all"] = "none",
+    fragmentation: bool = False,
 ) -> ProbeRequest:
     """What to ask, so that this matrix can be decided."""
     from auditor.matrix import requested_event_sources, requested_keys, requested_logs
 
     keys, files = requested_keys(matrix.signatures, matrix.rules, matrix.lists)
     return ProbeRequest(
-        sections=tuple(sections) or SCRIPTED_SECTIONS,
+        sections=(*(sections or SCRIPTED_SECTIONS), *(("fragmentation",) if fragmentation else ())),
         security_keys=keys,
         security_files=files,
         event_days=event_days,

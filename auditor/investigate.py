@@ -30,7 +30,7 @@ from auditor.model.errors import UsageError
 from auditor.model.finding import Evidence, Finding, HostCoverage
 from auditor.model.host import HostResult, Snapshot, Target
 from auditor.model.hypothesis import Investigation, Tie
-from auditor.probes.bundle import EXTRA_SECTIONS, SCRIPTED_SECTIONS, ProbeRequest
+from auditor.probes.bundle import SCRIPTED_SECTIONS, ProbeRequest
 from auditor.report.coverage import host_coverage
 
 if TYPE_CHECKING:
@@ -69,7 +69,9 @@ class Gathered(msgspec.Struct, frozen=True, kw_only=True):
     notes: tuple[str, ...] = ()
 
 
-def request_for(known: Known, *, around: datetime | None = None, dump: bool = True, event_days: int = 30) -> ProbeRequest:
+def request_for(
+    known: Known, *, around: datetime | None = None, dump: bool = True, event_days: int = 30, fragmentation: bool = False
+) -> ProbeRequest:
     """What to ask around a crash: everything that rules need, hashes of drivers, updates of security products, traces, logs, the dump."""
     from auditor.matrix import requested_event_sources, requested_keys, requested_logs
 
@@ -79,7 +81,7 @@ def request_for(known: Known, *, around: datetime | None = None, dump: bool = Tr
     asked_events = {kind.source for kinds in known.hypotheses.events.values() for kind in kinds if kind.log == "Application"}
     sources = {*requested_event_sources(known.matrix.rules), *(asked_events - _BUILT_IN)}
     return ProbeRequest(
-        sections=(*SCRIPTED_SECTIONS, *(EXTRA_SECTIONS if dump else ())),
+        sections=(*SCRIPTED_SECTIONS, *(("dumpbytes",) if dump else ()), *(("fragmentation",) if fragmentation else ())),
         around=stamp(around) if around is not None else "",
         security_keys=tuple(dict.fromkeys([*keys, *traces])),
         security_files=tuple(dict.fromkeys([*files, *trace_files])),

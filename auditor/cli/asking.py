@@ -34,6 +34,7 @@ class Asking(msgspec.Struct, frozen=True, kw_only=True):
     parallel: int
     event_days: int
     hash_drivers: Literal["none", "non_microsoft", "all"]
+    fragmentation: bool
     allow_unverified_tls: bool
     allow_credssp: bool
     use_proxy: bool
@@ -71,6 +72,9 @@ def asking_flags() -> list[click.Parameter]:
             help="How far back events are read.",
         ),
         flag("--hash-drivers", type=click.Choice(HASHES), default="none", help="Which driver files to hash on the host."),
+        flag(
+            "--fragmentation", is_flag=True, help="Let hosts analyse how fragmented the page file's volume is (reads much, moves nothing)."
+        ),
         flag("--allow-unverified-tls", is_flag=True, help="Ask hosts whose certificate check the inventory switches off."),
         flag("--allow-credssp", is_flag=True, help="Hand the password to hosts for which the inventory names CredSSP."),
         flag("--use-proxy", is_flag=True, help="Use the environment's proxies; they are ignored otherwise."),
@@ -117,7 +121,7 @@ def _collect(store: Store, run: str, inventory: Inventory, matrix: Matrix, askin
     from auditor.cli.progress import Progress
     from auditor.collect.fleet import Limits
 
-    request = request_for(matrix, event_days=asking.event_days, hash_drivers=asking.hash_drivers)
+    request = request_for(matrix, event_days=asking.event_days, hash_drivers=asking.hash_drivers, fragmentation=asking.fragmentation)
     with Progress(len(inventory.targets)) as progress:
         collect_into_store(
             store,

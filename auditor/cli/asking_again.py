@@ -48,7 +48,6 @@ class AskingAgain(msgspec.Struct, frozen=True, kw_only=True):
 
     neighbours: int
     dump_bytes: int
-    fragmentation: bool = False
 
     def collect(self, store: Store, inventory: Inventory, asking: Asking, wanted: Asked, known: Known, stop: threading.Event) -> Gathered:
         """The host first; what it says leads to the hosts that are asked next."""
@@ -59,7 +58,8 @@ class AskingAgain(msgspec.Struct, frozen=True, kw_only=True):
         one = only(inventory, [wanted.host])
         run = store.begin_run("investigate", timestamp(_now), __version__)
         round_ = _Round(store, run, asking, stop)
-        request = request_for(known, around=wanted.at, dump=wanted.crash is None, event_days=_event_days(asking.event_days, wanted.at))
+        days, fragmentation = _event_days(asking.event_days, wanted.at), asking.fragmentation
+        request = request_for(known, around=wanted.at, dump=wanted.crash is None, event_days=days, fragmentation=fragmentation)
         round_.ask(one, msgspec.structs.replace(request, dump_limit_bytes=min(request.dump_limit_bytes, self.dump_bytes)))
         if wanted.crash is None and not stop.is_set():
             round_.complete_dump(one, request, known, self.dump_bytes)

@@ -106,6 +106,7 @@ def _ready(every: Everywhere, options: Watching, asking: Asking) -> Iterator[Wat
             parallel=asking.parallel,
             event_days=asking.event_days,
             hash_drivers=asking.hash_drivers,
+            fragmentation=asking.fragmentation,
             allow_unverified=asking.allow_unverified_tls,
             allow_credssp=asking.allow_credssp,
             use_proxy=asking.use_proxy,

@@ -26,6 +26,7 @@ ANSWERERS: dict[str, Answerer] = {
     "system": answers_system.system,
     "network": answers_system.network,
     "memory": answers_system.memory,
+    "fragmentation": answers_system.fragmentation,
     "shares": answers_system.shares,
     "updates": answers_system.updates,
     "roles": answers_system.roles,

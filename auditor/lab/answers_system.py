@@ -247,6 +247,25 @@ def memory(machine: Machine, ask: Ask, sheet: Sheet) -> None:  # noqa: ARG001
         )
 
 
+_ADVISED_FROM = 10
+"""Percent from which Windows advises to defragment a volume, up to Windows 7 at least."""
+
+
+def fragmentation(machine: Machine, ask: Ask, sheet: Sheet) -> None:  # noqa: ARG001
+    """Windows' analysis of the volumes that hold page files."""
+    names = (str(usage["Name"])[:2].upper() for usage in ask_wmi(machine, sheet, "Win32_PageFileUsage"))
+    for drive in dict.fromkeys(names):
+        facts = machine.facts.memory.volumes.get(drive)
+        if facts is None:
+            sheet.gap(drive, "percent", "no such volume is listed")
+        elif facts.fragmented is None:
+            sheet.gap(drive, "percent", "Windows gives the code 2 for its analysis: not supported for this volume")
+        else:
+            advised = facts.fragmented >= _ADVISED_FROM
+            told = {"percent": facts.fragmented, "file_percent": facts.fragmented, "page_file_fragments": facts.page_file_pieces}
+            sheet.row(volume=drive, recommended=advised, **told)
+
+
 def _disks(machine: Machine, sheet: Sheet) -> list[Instance]:
     """Fixed disks, then the others, of which nothing is asked but letter and kind."""
     found = ask_wmi(machine, sheet, "Win32_LogicalDisk")

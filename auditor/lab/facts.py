@@ -133,6 +133,9 @@ class VolumeFacts(Facts, frozen=True, kw_only=True):
     type: Literal["unknown", "removable", "fixed", "network", "optical", "ram"] = "fixed"
     label: Text | None = None
     dirty: bool | None = False
+    fragmented: Annotated[int, Meta(ge=0, le=100)] | None = 0
+    """Percent, as Windows' analysis says; null where it refuses to analyse the volume."""
+    page_file_pieces: Annotated[int, Meta(ge=0, le=1_000_000)] = 1
 
 
 class MemoryFacts(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -63,6 +63,7 @@ class HostFragment(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     replication: SectionBody | None = None
     jobs: SectionBody | None = None
     dumpbytes: SectionBody | None = None
+    fragmentation: SectionBody | None = None
     groups: tuple[str, ...] = ()
     """Inventory groups."""
     address: str | None = None

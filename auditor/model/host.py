@@ -47,6 +47,7 @@ from auditor.model.records_software import (
 )
 from auditor.model.records_system import (
     Adapter,
+    FragmentationReading,
     MemoryReading,
     MemoryRecord,
     NetworkRecord,
@@ -78,6 +79,7 @@ __all__ = [
     "LogonReading",
     "M",
     "Mechanism",
+    "FragmentationReading",
     "MemoryReading",
     "MemoryRecord",
     "NetworkRecord",
@@ -120,7 +122,7 @@ SCHEMA_VERSION = 1
 SECTION_NAMES = (
     "system", "network", "memory", "programs", "services", "drivers", "filters", "security", "tasks", "scripts", "shares",
     "events", "logons", "dumps", "updates", "roles", "defender", "firewall", "sessions", "replication", "jobs",
-    "dumpbytes",
+    "dumpbytes", "fragmentation",
 )  # fmt: skip
 
 
@@ -225,6 +227,7 @@ class Sections(msgspec.Struct, frozen=True, kw_only=True):
     replication: Section[ReplicationRecord, Nothing] = Section()
     jobs: Section[JobRecord, Nothing] = Section()
     dumpbytes: Section[DumpPieceRecord, Nothing] = Section()
+    fragmentation: Section[Nothing, FragmentationReading] = Section()
 
 
 class Clock(msgspec.Struct, frozen=True, kw_only=True):

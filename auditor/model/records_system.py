@@ -144,6 +144,21 @@ class MemoryReading(msgspec.Struct, frozen=True, kw_only=True):
     """Page file: peak use."""
 
 
+class FragmentationReading(msgspec.Struct, frozen=True, kw_only=True):
+    """How fragmented a volume that holds a page file is, by Windows' own analysis. Asked for with `--fragmentation` only."""
+
+    volume: str
+    """Drive letter (`C:`)."""
+    percent: int | None = None
+    """Of the volume as a whole."""
+    file_percent: int | None = None
+    """Of its files."""
+    page_file_fragments: int | None = None
+    """Pieces in which its page file lies."""
+    recommended: bool | None = None
+    """Whether Windows recommends to defragment it."""
+
+
 class UpdateRecord(msgspec.Struct, frozen=True, kw_only=True):
     """An installed update."""
 

@@ -21,11 +21,11 @@ SCRIPTED_SECTIONS = (
 )  # fmt: skip
 """Sections that have a script, in the order in which they run: registry and files first, what can hang (WMI, event logs) last."""
 
-EXTRA_SECTIONS = ("dumpbytes",)
-"""Sections with a script that only an investigation asks for."""
+EXTRA_SECTIONS = ("dumpbytes", "fragmentation")
+"""Sections with a script that are only asked for by name: bytes of a dump by an investigation, fragmentation with `--fragmentation`."""
 
 _AFTER_DUMPS = SCRIPTED_SECTIONS.index("dumps") + 1
-_ORDER = (*SCRIPTED_SECTIONS[:_AFTER_DUMPS], *EXTRA_SECTIONS, *SCRIPTED_SECTIONS[_AFTER_DUMPS:])
+_ORDER = (*SCRIPTED_SECTIONS[:_AFTER_DUMPS], "dumpbytes", *SCRIPTED_SECTIONS[_AFTER_DUMPS:], "fragmentation")
 
 _PARTS = {"scripts": ("names", "scripts")}
 """Sections whose script is in several files."""

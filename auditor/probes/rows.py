@@ -65,6 +65,7 @@ PLANS: dict[str, Plan] = {
     "logons": Plan(record=None, reading=host.LogonReading, keys=()),
     "dumps": Plan(record=host.DumpRecord, reading=None, keys=("kind", "path")),
     "dumpbytes": Plan(record=host.DumpPieceRecord, reading=None, keys=()),
+    "fragmentation": Plan(record=None, reading=host.FragmentationReading, keys=()),
     "updates": Plan(record=host.UpdateRecord, reading=None, keys=("id",)),
     "roles": Plan(record=host.RoleRecord, reading=None, keys=("name",)),
     "defender": Plan(record=host.DefenderRecord, reading=host.DefenderReading, keys=("source", "name"),

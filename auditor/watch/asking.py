@@ -40,6 +40,7 @@ class AuditPlan(msgspec.Struct, frozen=True, kw_only=True):
     parallel: int = 64
     event_days: int = 30
     hash_drivers: Literal["none", "non_microsoft", "all"] = "none"
+    fragmentation: bool = False
     allow_unverified: bool = False
     allow_credssp: bool = False
     use_proxy: bool = False
@@ -112,7 +113,7 @@ def _collect(
     from auditor.audit import collect_into_store, request_for
     from auditor.collect.fleet import Limits
 
-    request = request_for(matrix, event_days=plan.event_days, hash_drivers=plan.hash_drivers)
+    request = request_for(matrix, event_days=plan.event_days, hash_drivers=plan.hash_drivers, fragmentation=plan.fragmentation)
     collect_into_store(
         store,
         run,

@@ -5,8 +5,9 @@ from __future__ import annotations
 COMMANDS = {
     "Get-AuthenticodeSignature": "looks at a file's signature",
     "Get-Command": "tells whether another command exists",
-    "Get-WmiObject": "queries WMI; no method is called",
+    "Get-WmiObject": "queries WMI",
     "Get-CimInstance": "the same on PowerShell 7",
+    "Invoke-CimMethod": "DefragAnalysis, which reads; the test below looks at its name",
     "New-Object": "objects in memory, of the classes below",
 }
 
@@ -137,6 +138,11 @@ MEMBERS_BY_SCRIPT = {
         "WaitOne": "the deadline",
         "Write": "standard output, and the packer in memory",
     },
+    "fragmentation.ps1": {
+        "DefragAnalysis": "the one method of WMI that is called: an analysis, which moves nothing; and its answer",
+        "DefragRecommended": "of its answer",
+        "ReturnValue": "of its answer",
+    },
     "run.ps1": {
         "Arguments": "of the listing",
         "CreateNoWindow": "of the listing",
@@ -182,6 +188,7 @@ WMI_CLASSES = frozenset(
         "Win32_ServerSession",
         "Win32_Service",
         "Win32_Share",
+        "Win32_Volume",
     }
 )
 """Classes that are asked for. Win32_Product repairs what it lists, and is never one of them."""

@@ -18,7 +18,7 @@ from tests.edges import engine
 
 pytestmark = pytest.mark.engine
 PROBES = Path(framing.__file__).parent
-BEHIND_A_TEST = {"Get-CimInstance": "Get-Command Get-WmiObject"}
+BEHIND_A_TEST = {"Get-CimInstance": "Get-Command Get-WmiObject", "Invoke-CimMethod": "GetType().Name -eq 'CimInstance'"}
 """Newer commands, and the test for an older one that they stand behind."""
 
 _random = random.Random(7)

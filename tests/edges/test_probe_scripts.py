@@ -144,6 +144,16 @@ def test_programs_are_started_in_one_place_with_fixed_names_and_arguments() -> N
     assert calls == ["Read-Program 'fltmc.exe' 'filters'", "Read-Program 'schtasks.exe' '/query /fo csv /v'"]
 
 
+def test_one_method_of_wmi_is_called_in_one_place_and_only_reads() -> None:
+    lines = [
+        line.strip() for text in SCRIPTS.values() for line in text.splitlines() if re.search(r"Invoke-CimMethod|DefragAnalysis\(", line)
+    ]
+    assert [line.partition("return ")[2] for line in lines] == [
+        "Invoke-CimMethod -InputObject $volume -MethodName 'DefragAnalysis' }",
+        "$volume.DefragAnalysis()",
+    ]
+
+
 def test_assemblies_are_windows_own() -> None:
     loaded = {name for text in SCRIPTS.values() for name in re.findall(r"LoadWithPartialName\((.*?)\)", text)}
     assert loaded == {"'System.ServiceProcess'", "'System.Core'"}

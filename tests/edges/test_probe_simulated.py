@@ -17,7 +17,7 @@ from auditor.lab.fleet import load_fleet
 from auditor.lab.machine import Machine
 from auditor.lab.sheet import Ask
 from auditor.probes import framing
-from auditor.probes.bundle import EXTRA_SECTIONS, SCRIPTED_SECTIONS, ProbeRequest, build_bundle
+from auditor.probes.bundle import SCRIPTED_SECTIONS, ProbeRequest, build_bundle
 from auditor.probes.decode import decode_answer
 from auditor.probes.framing import Answer, SectionAnswer
 from auditor.probes.rows import PLANS
@@ -28,7 +28,7 @@ pytestmark = pytest.mark.engine
 HOSTS = tuple(os.environ.get("AUDITOR_SIMULATED_HOSTS", "srv-a de-1").split())
 """Hosts of the incident fleet: one of 2003, one of 2016 in German; others on demand."""
 REQUEST = ProbeRequest(
-    sections=(*SCRIPTED_SECTIONS, *EXTRA_SECTIONS),
+    sections=(*SCRIPTED_SECTIONS, "dumpbytes"),
     section_deadline_seconds=10,
     host_deadline_seconds=50,
     hash_drivers="all",

@@ -1,4 +1,4 @@
-"""A kernel dump whose list of drivers lies behind what the first collection takes: it arrives in rounds over real WinRM, within its limit."""
+"""A kernel dump whose list of drivers lies behind the first part: it arrives in rounds over real WinRM, within its limit."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ extends: incident
 remove: [srv-b, dc-1, print-1, file-1, web-1, sql-1, de-1, quiet-19, quiet-22]
 patch:
   srv-a:
+    memory: {volumes: {'C:': {fragmented: 43, page_file_pieces: 812}}}
     files:
       'C:\\WINDOWS\\Minidump\\Mini{{-1d|%m%d%y}}-01.dmp': {size: 3670016, dump: {kind: kernel}}
 """
@@ -48,7 +49,9 @@ def _investigate(folder: Path, *arguments: str) -> dict[str, Any]:
 
 
 def test_the_list_of_drivers_arrives_from_behind_the_first_part(tmp_path: Path) -> None:
-    found = _investigate(tmp_path)
+    found = _investigate(tmp_path, "--fragmentation")
+    fragmented = next(sign for sign in found["signs"] if sign["id"] == "page_file_fragmented")
+    assert (fragmented["state"], "in 812 pieces" in fragmented["text"]) == (True, True)
     crash = found["crash"]
     assert [driver["name"] for driver in crash["drivers"]] == DRIVERS
     assert (crash["image"], crash["offset"], crash["process"]) == ("RapDrv.sys", "0x9785", "blackice.exe")

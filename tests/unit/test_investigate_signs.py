@@ -216,6 +216,25 @@ def test_changes_count_only_from_a_snapshot_before_the_moment() -> None:
     assert set(states(case({"A": host()}, crash=FELL, seen=late), change_signs).values()) == {None}
 
 
+@pytest.mark.parametrize(
+    ("section", "state", "words"),
+    [
+        ({"status": "not_asked"}, None, "was not asked (--fragmentation)"),
+        (
+            [{"volume": "C:", "percent": 43, "page_file_fragments": 12, "recommended": True}],
+            True,
+            "C: is fragmented by 43 %, its page file",
+        ),
+        ([{"volume": "C:", "percent": 2, "recommended": False}], False, "Windows sees no need"),
+        ({"status": "timed_out", "reason": "given up after 60 s, waiting for the analysis of C:"}, None, "given up after 60 s"),
+    ],
+)
+def test_how_fragmented_the_page_files_volume_is(section: Any, state: bool | None, words: str) -> None:
+    found = signs(case({"A": host(fragmentation=section)}, crash=FELL), host_signs)["page_file_fragmented"]
+    assert found.state is state
+    assert words in found.text
+
+
 def test_a_rules_kind_comes_from_its_conditions() -> None:
     bug = rule(id="bug", when={"driver": {"name": "widget"}})
     copies = rule(

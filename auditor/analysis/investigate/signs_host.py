@@ -137,8 +137,25 @@ def _volumes(case: Case) -> Iterator[Sign]:
         evidence = (case.host.evidence("memory", volume.name, "dirty", volume.dirty),)
         yield Sign(id="page_file_volume_dirty", state=dirty, text=f"the volume {volume.name} of the page file {words}", evidence=evidence)
         yield _checked(case, volume.name, volume.last_chkdsk)
-    # No section asks for it: an analysis of a volume takes minutes and loads the disk.
-    yield Sign(id="page_file_fragmented", state=None, text="how fragmented the page file's volume is was not asked: it loads the disk")
+    yield _fragmented(case)
+
+
+def _fragmented(case: Case) -> Sign:
+    """By Windows' own advice on the volumes of the page files; asked for with `--fragmentation` only."""
+    name, section = "page_file_fragmented", case.host.sections.fragmentation
+    if section.status == "not_asked":
+        return Sign(id=name, state=None, text="how fragmented the page file's volume is was not asked (--fragmentation): it loads the disk")
+    known = [reading for reading in section.readings if reading.recommended is not None]
+    if not known:
+        return Sign(
+            id=name, state=None, text=case.host.unseen("fragmentation") or "Windows' analysis of the page file's volume says nothing"
+        )
+    worst = max(known, key=lambda reading: (reading.recommended is True, reading.percent or 0))
+    pieces = "" if worst.page_file_fragments is None else f", its page file lies in {worst.page_file_fragments} pieces"
+    advice = "advises to defragment it" if worst.recommended else "sees no need to defragment it"
+    text = f"{worst.volume} is fragmented by {worst.percent} %{pieces}; Windows {advice}"
+    evidence = (case.host.evidence("fragmentation", worst.volume, "percent", worst.percent),)
+    return Sign(id=name, state=worst.recommended, text=text, evidence=evidence)
 
 
 def _checked(case: Case, volume: str, text: str | None) -> Sign:

@@ -21,6 +21,13 @@ _OTHER_DISKS = "SELECT DeviceID, DriveType FROM Win32_LogicalDisk WHERE DriveTyp
 """Size, label and the like are asked of fixed disks alone: for others they wake a drive or wait for a network."""
 
 
+def fragmentation(survey: Survey, sheet: Sheet) -> Steps[None]:
+    """Windows' analysis of a volume is a method; on this way only the registry's reading methods are called."""
+    del survey, sheet
+    yield from ()
+    raise CollectError("", "the analysis of a volume is a method of WMI, and this way asks queries alone", status="unsupported")
+
+
 def memory(survey: Survey, sheet: Sheet) -> Steps[None]:
     """Physical memory, page files, volumes."""
     computer, system = (yield from survey.computer()), (yield from survey.operating_system())

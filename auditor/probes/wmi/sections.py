@@ -9,7 +9,7 @@ from auditor.probes.wmi.activity import events, logons, scripts, tasks
 from auditor.probes.wmi.drivers import drivers
 from auditor.probes.wmi.dumps import dumpbytes, dumps
 from auditor.probes.wmi.exchange import jobs, replication, sessions
-from auditor.probes.wmi.machine import memory, roles, shares, updates
+from auditor.probes.wmi.machine import fragmentation, memory, roles, shares, updates
 from auditor.probes.wmi.protection import defender, firewall
 from auditor.probes.wmi.questions import Steps
 from auditor.probes.wmi.security import security
@@ -22,7 +22,7 @@ SECTIONS: Mapping[str, Callable[[Survey, Sheet], Steps[None]]] = {
     "system": system, "network": network, "memory": memory, "shares": shares, "updates": updates, "roles": roles,
     "programs": programs, "services": services, "drivers": drivers, "filters": filters, "security": security, "dumps": dumps,
     "tasks": tasks, "scripts": scripts, "sessions": sessions, "replication": replication, "jobs": jobs, "firewall": firewall,
-    "events": events, "logons": logons, "defender": defender, "dumpbytes": dumpbytes,
+    "events": events, "logons": logons, "defender": defender, "dumpbytes": dumpbytes, "fragmentation": fragmentation,
 }  # fmt: skip
 """Section to its steps. What the steps raise (CollectError) is the section's status and reason."""
 
