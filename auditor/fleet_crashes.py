@@ -9,8 +9,8 @@ import msgspec
 
 from auditor.analysis.investigate.fleetview import Given, waves
 from auditor.crash import read_crashes
-from auditor.knowledge import load_crash_knowledge
 from auditor.model.crash import Crash, CrashDocument
+from auditor.model.crash_knowledge import CrashKnowledge
 from auditor.model.errors import UsageError
 from auditor.model.host import Snapshot
 from auditor.model.hypothesis import WavesDocument
@@ -18,11 +18,11 @@ from auditor.model.hypothesis import WavesDocument
 LARGEST_DOCUMENT = 64 * 1024 * 1024
 
 
-def fleet_crashes(store: str | None, files: Sequence[Path], *, window_hours: int) -> tuple[WavesDocument, bool]:
+def fleet_crashes(store: str | None, files: Sequence[Path], knowledge: CrashKnowledge, *, window_hours: int) -> tuple[WavesDocument, bool]:
     """The waves, and whether all hosts and files could be read. `store` is the store's place, None for the usual one."""
     snapshots, whole = _snapshots(store, needed=not files)
-    crashes, errors = _given(files, {name.casefold(): name for name in snapshots})
-    document = waves(snapshots, crashes, load_crash_knowledge(), window_hours=window_hours)
+    crashes, errors = _given(files, knowledge, {name.casefold(): name for name in snapshots})
+    document = waves(snapshots, crashes, knowledge, window_hours=window_hours)
     return msgspec.structs.replace(document, notes=(*document.notes, *errors)), whole and not errors
 
 
@@ -40,12 +40,12 @@ def _snapshots(place: str | None, *, needed: bool) -> tuple[dict[str, Snapshot],
     return found, len(found) == len(results)
 
 
-def _given(files: Sequence[Path], hosts: dict[str, str]) -> tuple[list[Given], tuple[str, ...]]:
+def _given(files: Sequence[Path], knowledge: CrashKnowledge, hosts: dict[str, str]) -> tuple[list[Given], tuple[str, ...]]:
     """Crashes of the files, each with the host that its folder names, and what could not be read."""
     found: list[Given] = []
     errors: list[str] = []
     for file in files:
-        document = _document(file) if file.suffix.casefold() == ".json" else read_crashes([file])
+        document = _document(file) if file.suffix.casefold() == ".json" else read_crashes([file], knowledge)
         found += [Given(host=_host(crash, hosts), crash=crash) for crash in document.crashes]
         errors += [f"{error.file}: {error.message}" for error in document.errors]
     return found, tuple(errors)

@@ -31,7 +31,9 @@ def crash(every: Everywhere, files: tuple[Path, ...], fleet: bool, window: int) 
     With --fleet the crashes that the store knows of are grouped over hosts. Files count too: dumps, texts and documents of
     `auditor crash --format json`; the name of a file's folder says whose crash it is.
     """
+    from auditor.cli.matrix import folders
     from auditor.crash import exit_code, read_crashes
+    from auditor.knowledge import load_crash_knowledge
     from auditor.report.json_ import json_text
 
     outputs = Outputs.plan(every, ("table", "json"))
@@ -39,7 +41,7 @@ def crash(every: Everywhere, files: tuple[Path, ...], fleet: bool, window: int) 
         return _waves(every, outputs, files, window)
     if not files:
         raise UsageError("no file given", next_step="Name a dump or a text of WinDbg, or use --fleet.")
-    document = read_crashes(files)
+    document = read_crashes(files, load_crash_knowledge(folders(every)))
     outputs.emit({"table": lambda: _table(document), "json": lambda: json_text(document)})
     outputs.say_files()
     return exit_code(document)
@@ -47,11 +49,13 @@ def crash(every: Everywhere, files: tuple[Path, ...], fleet: bool, window: int) 
 
 def _waves(every: Everywhere, outputs: Outputs, files: tuple[Path, ...], window: int) -> int:
     """0 where all was read, 3 where a host or a file was not."""
+    from auditor.cli.matrix import folders
     from auditor.fleet_crashes import fleet_crashes
+    from auditor.knowledge import load_crash_knowledge
     from auditor.report.json_ import json_text
     from auditor.report.waves import render
 
-    document, complete = fleet_crashes(every.store, files, window_hours=window)
+    document, complete = fleet_crashes(every.store, files, load_crash_knowledge(folders(every)), window_hours=window)
     outputs.emit({"table": lambda: render(document, width=width()), "json": lambda: json_text(document)})
     outputs.say_files()
     return 0 if complete else 3

@@ -59,8 +59,8 @@ def investigate(
     from auditor.investigate import investigate as answer
 
     outputs = Outputs.plan(every, FORMATS)
-    wanted = _asked(host, at, dump, stored=stored)
     known = _known(every)
+    wanted = _asked(host, at, dump, known, stored=stored)
     asked_again = AskingAgain(neighbours=neighbours, dump_bytes=dump_bytes)
     with _gathered(every, Asking(**asking), wanted, known, asked_again) as (store, gathered, interrupted):
         found = answer(wanted, gathered, known, store, folders(every))
@@ -70,14 +70,14 @@ def investigate(
     return INTERRUPTED if interrupted else _code(found)
 
 
-def _asked(host: str, at: str | None, dump: Path | None, *, stored: bool) -> Asked:
+def _asked(host: str, at: str | None, dump: Path | None, known: Known, *, stored: bool) -> Asked:
     from auditor.crash import read_crashes
     from auditor.investigate import Asked
 
     moment = _moment(at)
     if dump is None:
         return Asked(host=host, at=moment, stored=stored)
-    document = read_crashes([dump])
+    document = read_crashes([dump], known.crashes)
     if not document.crashes:
         reason = "; ".join(error.message for error in document.errors) or "no crash in it"
         raise UsageError(f"--dump {dump}: {reason}", next_step="Name a kernel dump or the text of WinDbg's !analyze -v.")
@@ -107,7 +107,7 @@ def _known(every: Everywhere) -> Known:
     from auditor.knowledge import load_crash_knowledge
 
     places = folders(every)
-    return Known(matrix=load(every), hypotheses=load_hypotheses(places), crashes=load_crash_knowledge())
+    return Known(matrix=load(every), hypotheses=load_hypotheses(places), crashes=load_crash_knowledge(places))
 
 
 @contextlib.contextmanager

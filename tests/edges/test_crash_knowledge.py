@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 
 import pytest
 
+from auditor.cli.program import run
 from auditor.knowledge import load_crash_knowledge
 from auditor.model.crash import base_code
 from auditor.model.crash_knowledge import CrashKnowledge
@@ -105,6 +107,17 @@ def test_a_mistake_is_told_with_its_place(tmp_path: Path, name: str, text: str, 
     assert (problem.line, problem.column) == (line, column)
     assert message in problem.message
     assert problem.file.endswith(name)
+
+
+def test_own_knowledge_of_a_matrix_folder_is_what_the_command_reads_with(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = own(tmp_path, "bugchecks.yml", BUGCHECKS + "  0x7777: {name: OWN_CODE, causes: [driver]}\n")
+    text = tmp_path / "stop.txt"
+    text.write_text("*** STOP: 0x00007777 (0x00000001, 0x00000002, 0x00000003, 0x00000004)\n")
+    assert run(["crash", str(text), "--matrix", str(folder), "--format", "json"]) == 0
+    assert json.loads(capsys.readouterr().out)["crashes"][0]["bugcheck"]["name"] == "OWN_CODE"
+    (folder / "crash" / "bugchecks.yml").write_text("bugchecks: [\n")
+    assert run(["crash", str(text), "--matrix", str(folder)]) == 1
+    assert "bugchecks.yml:2:1" in capsys.readouterr().err
 
 
 def test_own_knowledge_is_added_and_may_not_contradict(tmp_path: Path) -> None:

@@ -52,12 +52,13 @@ def decide(case: Case) -> Verdict:
     signs = tuple(_grounded(case, sign, section) for reader, section in _READERS for sign in reader(case))
     proximate = weigh(signs, case.known.hypotheses, "proximate")
     trigger = weigh(signs, case.known.hypotheses, "trigger")
+    remedies = _remedies(case.seen.findings, trigger)
     return Verdict(
         signs=signs,
         proximate=_told(case, proximate),
         trigger=trigger,
-        steps=_steps(proximate, trigger),
-        remedies=_remedies(case.seen.findings, trigger),
+        steps=(*_plans(remedies), *_steps(proximate, trigger)),
+        remedies=remedies,
     )
 
 
@@ -85,6 +86,11 @@ def _steps(*rankings: Sequence[Hypothesis]) -> tuple[str, ...]:
     steps += [f"settle “{h.title}”: {way}" for h in leading[:3] for way in h.settle[:2]]
     steps += [f"missing for “{h.title}”: {line.text}" for h in leading for line in h.missing[:_MISSING]]
     return tuple(dict.fromkeys(steps))
+
+
+def _plans(remedies: Iterable[Remedy]) -> tuple[str, ...]:
+    """How to have what a rule offers planned; a plan changes nothing by itself."""
+    return tuple(f"see what the remedy would do: auditor remediate plan --finding {item.finding}" for item in remedies if item.remedy)
 
 
 def _remedies(findings: Iterable[Finding], trigger: Sequence[Hypothesis]) -> tuple[Remedy, ...]:
