@@ -28,6 +28,7 @@ VERBS: Mapping[str, tuple[str, str]] = {
     "store": ("auditor.cli.store", "Export, restore and prune what is stored."),
     "precheck": ("auditor.cli.precheck", "Say what an installation, upgrade or removal would break, before it is made."),
     "impact": ("auditor.cli.impact", "Show what depends on a host, a product or a driver."),
+    "remediate": ("auditor.cli.remediate", "Plan, check and apply remedies for findings; see what was done."),
     "inventory": ("auditor.cli.inventory", "Show the targets as the auditor sees them."),
     "matrix": ("auditor.cli.matrix", "List, show, lint and test rules and product signatures."),
     "doctor": ("auditor.cli.doctor", "Try the way to a host step by step: what is wrong, what is lost, what to do."),

@@ -7,7 +7,7 @@ Values for a host travel as data in a private file; a declaration never holds a 
 from __future__ import annotations
 
 import re
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 
@@ -178,7 +178,7 @@ class HostReport(msgspec.Struct, frozen=True, kw_only=True):
     outcome: Literal["done", "nothing_to_do", "would_change", "managed_elsewhere", "person_needed", "refused", "failed", "not_reported"]
     restart_needed: bool = False
     notes: tuple[str, ...] = ()
-    before: dict[str, object] = {}
+    before: dict[str, Any] = {}
     """State that a rollback needs."""
 
 

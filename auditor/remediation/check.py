@@ -11,11 +11,11 @@ from auditor.remediation.lookup import all_items, host_of, key
 from auditor.remediation.outcome import outcomes
 from auditor.remediation.permit import refuse_unfit
 from auditor.remediation.record import stamp
-from auditor.remediation.tools import Limits, Tools
+from auditor.remediation.tools import Limits, Playing
 from auditor.remediation.wave import request_of
 
 
-def check_plan(plan: Plan, digest: str, tools: Tools, limits: Limits) -> CheckDocument:
+def check_plan(plan: Plan, digest: str, tools: Playing, limits: Limits) -> CheckDocument:
     """Play everything in check mode, in the plan's order. Raises RemediationError where the plan can't be run at all."""
     refuse_unfit(plan, tools)
     found: dict[str, CheckedHost] = {}

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from auditor.model.errors import RemediationError
 from auditor.model.plan import Plan, PlanHost
 from auditor.remediation.record import stamp
-from auditor.remediation.tools import Limits, Tools
+from auditor.remediation.tools import Limits, Playing, Tools
 
 AHEAD = timedelta(minutes=5)
 """Evidence may be dated so far in the future: clocks differ."""
@@ -31,7 +31,7 @@ def refuse_unready(plan: Plan, tools: Tools, limits: Limits) -> None:
     _refuse_stale(plan, tools.now(), limits)
 
 
-def refuse_unfit(plan: Plan, tools: Tools) -> None:
+def refuse_unfit(plan: Plan, tools: Playing) -> None:
     """Raises RemediationError where the plan can't be run at all, not even in check mode: values are missing, playbooks are others."""
     _refuse_missing(plan, tools)
     _refuse_other_playbooks(plan, tools)
@@ -46,7 +46,7 @@ def refuse_outside(plan: Plan, now: datetime) -> None:
         )
 
 
-def _refuse_missing(plan: Plan, tools: Tools) -> None:
+def _refuse_missing(plan: Plan, tools: Playing) -> None:
     missing = [f"{host.host}: {text}" for action in plan.actions for host in action.hosts for text in host.missing]
     if missing:
         raise RemediationError(
@@ -62,13 +62,13 @@ def _refuse_missing(plan: Plan, tools: Tools) -> None:
                 )
 
 
-def secrets_for(host: PlanHost, tools: Tools) -> dict[str, str]:
+def secrets_for(host: PlanHost, tools: Playing) -> dict[str, str]:
     """The secrets that a host's run takes, as far as they are known: the host's own before those for every host."""
     found = {name: tools.secrets.get((host.host, name), tools.secrets.get(("*", name))) for name in host.secrets}
     return {name: text for name, text in found.items() if text is not None}
 
 
-def _refuse_other_playbooks(plan: Plan, tools: Tools) -> None:
+def _refuse_other_playbooks(plan: Plan, tools: Playing) -> None:
     for action in plan.actions:
         ground = tools.grounds(action.remedy)
         needs = any(host.way == "modules" for host in action.hosts)

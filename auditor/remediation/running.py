@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from auditor.collect.policy import Allowed, refusal
+from auditor.model.errors import PlaybookError
 from auditor.model.remedy import RunRequest, RunResult, TaskEvent
 from auditor.playbooks import Collections, Connection, Foundation, foundation, run_playbook
 from auditor.playbooks.digests import digest_of, playbook_files
@@ -19,8 +21,10 @@ if TYPE_CHECKING:
 class Plays:
     """Playbooks of one folder and the connections to run them with."""
 
-    def __init__(self, folder: Path, collections: Collections | None, connections: Mapping[str, Connection]) -> None:
-        self._folder, self._collections, self._connections = folder, collections, connections
+    def __init__(
+        self, folder: Path, collections: Collections | None, connections: Mapping[str, Connection], refused: Mapping[str, str]
+    ) -> None:
+        self._folder, self._collections, self._connections, self._refused = folder, collections, connections, refused
         self._files: dict[str, dict[str, bytes]] = {}
 
     def grounds(self, remedy: str) -> Foundation:
@@ -29,7 +33,10 @@ class Plays:
         return msgspec.structs.replace(found, playbook=digest_of(self._read(remedy)))
 
     def run(self, request: RunRequest, on_event: Callable[[TaskEvent], None]) -> RunResult:
-        """One run. Raises PlaybookError where it can't be begun."""
+        """One run. Raises PlaybookError where it can't be begun, also for one host of several: then nothing is run."""
+        for run in request.hosts:
+            if run.host in self._refused:
+                raise PlaybookError(f"{run.host}: {self._refused[run.host]}", next_step="correct the inventory for this run")
         return run_playbook(
             request,
             self._connections,
@@ -45,6 +52,14 @@ class Plays:
         return self._files[remedy]
 
 
-def connections_of(inventory: Inventory) -> dict[str, Connection]:
-    """Every target of an inventory with what reaches it."""
-    return {target.name: Connection(target, inventory.credentials[target.name]) for target in inventory.targets}
+def connections_of(inventory: Inventory, allowed: Allowed) -> tuple[dict[str, Connection], dict[str, str]]:
+    """Targets with what reaches them, and those that the connection policy refuses, each with why: it is the same as for the probe."""
+    found: dict[str, Connection] = {}
+    refused = {problem.subject: problem.message for problem in inventory.refused}
+    for target in inventory.targets:
+        credential = inventory.credentials[target.name]
+        if (error := refusal(target, credential, allowed)) is not None:
+            refused[target.name] = error.message
+        else:
+            found[target.name] = Connection(target, credential)
+    return found, refused

@@ -40,26 +40,31 @@ class Runner(Protocol):
         ...
 
 
-class Tools(msgspec.Struct, frozen=True, kw_only=True):
+class Playing(msgspec.Struct, frozen=True, kw_only=True):
+    """What playing a plan needs, in check mode or for real."""
+
+    run: Runner
+    now: Callable[[], datetime]
+    tell: Callable[[str], None]
+    """Progress in words."""
+    grounds: Callable[[str], Foundation]
+    """Remedy -> what a run of it would rest on now."""
+    secrets: Mapping[tuple[str, str], str] = {}
+    """(host or `*`, variable) -> secret."""
+
+
+class Tools(Playing, frozen=True, kw_only=True):
     """Everything that touches the world."""
 
     store: Store
     read: Reader
-    run: Runner
-    now: Callable[[], datetime]
     ask: Callable[[Wave], bool]
     """Whether a person lets the wave begin."""
-    tell: Callable[[str], None]
-    """Progress in words."""
     changed_since: Callable[[str, str], tuple[str, ...]]
     """(host, digest of an earlier snapshot) -> what differs now in what stays, as drift sees it."""
-    grounds: Callable[[str], Foundation]
-    """Remedy -> what a run of it would rest on now."""
     ended: Callable[[RemediationRecord], bool]
     """Whether the process of an application is known to have ended."""
     by: Applicant
-    secrets: Mapping[tuple[str, str], str] = {}
-    """(host or `*`, variable) -> secret."""
 
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True):

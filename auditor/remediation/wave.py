@@ -17,7 +17,7 @@ from auditor.remediation.outcome import NOT_BEGUN, failures, left_to_person, out
 from auditor.remediation.permit import secrets_for
 from auditor.remediation.record import Journal
 from auditor.remediation.rollback import take_back
-from auditor.remediation.tools import Limits, Reading, Tools
+from auditor.remediation.tools import Limits, Playing, Reading, Tools
 
 
 def run_wave(
@@ -57,7 +57,7 @@ def _run_remedy(journal: Journal, plan: Plan, wave: WaveRecord, remedy: str, too
     return wave
 
 
-def request_of(plan: Plan, items: Sequence[WaveItem], tools: Tools, limits: Limits, *, check: bool) -> RunRequest:
+def request_of(plan: Plan, items: Sequence[WaveItem], tools: Playing, limits: Limits, *, check: bool) -> RunRequest:
     """The run of one remedy over these hosts."""
     hosts = [
         HostRun(

@@ -15,6 +15,7 @@ from auditor.model.history import FleetHistory, HostHistory
 from auditor.model.host import Snapshot
 from auditor.model.hypothesis import Investigation, WavesDocument
 from auditor.model.notice import Notice
+from auditor.model.plan import CheckDocument, Plan, RemediationDocument
 from auditor.model.whatif import Impact, Precheck
 from auditor.report.chain import Chain
 
@@ -32,6 +33,9 @@ PUBLISHED: tuple[tuple[str, Any], ...] = (
     ("drift", DriftReport),
     ("host-history", HostHistory),
     ("fleet-history", FleetHistory),
+    ("plan", Plan),
+    ("remediation-check", CheckDocument),
+    ("remediation", RemediationDocument),
 )
 
 
