@@ -6,10 +6,13 @@ from importlib.resources import files
 
 from markupsafe import Markup
 
-from auditor.model.hypothesis import Investigation
+from auditor.model.hypothesis import Entry, Investigation
 from auditor.report.html import content_policy, shown
 from auditor.report.investigation import QUESTIONS, moment_words, place
 from auditor.report.investigation_svg import timeline_svg
+
+RECORDED, DUE = 6, 2
+"""Entries that stand in words below the picture: what was recorded, and what only a schedule says."""
 
 
 def render(found: Investigation) -> str:
@@ -33,7 +36,18 @@ def render(found: Investigation) -> str:
         when=moment_words(found.moment),
         questions=questions,
         picture=timeline_svg(found),
+        nearest=_nearest(found),
         style=Markup(style),  # noqa: S704 - our own files
         policy=content_policy(style),
     )
     return page.rstrip("\n") + "\n"
+
+
+def _nearest(found: Investigation) -> list[Entry]:
+    """The entries that came last before the moment, and the moment's own, in order: the picture's right half in words."""
+    if found.moment is None:
+        return []
+    before = [entry for entry in found.timeline if entry.time <= found.moment.time]
+    recorded = [entry for entry in before if not entry.planned][-RECORDED:]
+    due = [entry for entry in before if entry.planned][-DUE:]
+    return [entry for entry in before if entry in recorded or entry in due]

@@ -81,7 +81,7 @@ def _told(case: Case, proximate: Sequence[Hypothesis]) -> tuple[Hypothesis, ...]
 
 def _steps(*rankings: Sequence[Hypothesis]) -> tuple[str, ...]:
     """What the leading answers ask for, then what would settle them, then what was missing."""
-    leading = [h for ranking in rankings for h in ranking[:2] if h.confidence is not None]
+    leading = [h for ranking in rankings for h in ranking[:2] if h.confidence is not None and (h.speaks_for or h is ranking[0])]
     steps = [step for h in leading for step in h.steps[:_STEPS]]
     steps += [f"settle “{h.title}”: {way}" for h in leading[:3] for way in h.settle[:2]]
     steps += [f"missing for “{h.title}”: {line.text}" for h in leading for line in h.missing[:_MISSING]]
