@@ -14,7 +14,7 @@ from markupsafe import Markup
 from auditor.report.text import clip, safe_text
 
 HEIGHT = 120.0
-BAR_WIDEST, BAR_NARROWEST = 26.0, 3.0
+BAR_WIDEST, BAR_NARROWEST = 60.0, 3.0
 GAP = 0.22
 """Part of a bar's width that stays free beside it."""
 LEFT, BOTTOM, TOP = 34.0, 18.0, 8.0
@@ -104,7 +104,7 @@ def _ends(ticks: Sequence[str], step: float) -> Markup:
     """The first and the last day under the bars."""
     y = _n(TOP + HEIGHT + 14)
     first = Markup('<text class="day" x="{}" y="{}">{}</text>').format(_n(LEFT), y, safe_text(ticks[0][:10]))
-    if len(ticks) * step < 140:
+    if len(ticks) * step < 120:
         return first
     last = Markup('<text class="day end" x="{}" y="{}">{}</text>').format(_n(LEFT + step * len(ticks)), y, safe_text(ticks[-1][:10]))
     return first + last
