@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 
@@ -14,13 +13,14 @@ from auditor.model.plan import Applicant
 from auditor.model.remedy import RunRequest
 from auditor.remediation.tools import Limits
 from auditor.store import Store, open_store
+from tests.edges.postgres import Place
 from tests.edges.remediation_samples import World, stamp
 
 
 @pytest.fixture
-def stores(tmp_path: Path) -> Iterator[tuple[Store, Store]]:
-    """One store opened twice, as by two machines."""
-    with open_store(tmp_path / "s.db") as one, open_store(tmp_path / "s.db") as other:
+def stores(place: Place) -> Iterator[tuple[Store, Store]]:
+    """One store opened twice, as by two machines; once of each kind."""
+    with open_store(place.where) as one, open_store(place.where) as other:
         yield one, other
 
 
@@ -94,3 +94,24 @@ def test_a_lock_is_all_or_nothing_and_only_its_holder_lets_go(stores: tuple[Stor
     assert two.lock_hosts(["a"], "second", "2026-11-26T01:00:00Z", "2026-11-26T02:00:00Z").held
     assert two.lock_hosts(["c"], "second", "2026-11-26T01:00:00Z", "2026-11-26T02:00:00Z").held == ()
     assert not two.lock_hosts(["a", "b"], "second", "2026-11-26T01:00:00Z", "2026-11-26T02:00:00Z", dead=["first"]).held
+
+
+def test_of_many_that_ask_at_once_one_gets_the_hosts(place: Place) -> None:
+    """Each from a connection of its own, as machines do."""
+    with open_store(place.where):
+        pass
+    won: list[str] = []
+    gate = threading.Barrier(6)
+
+    def ask(name: str) -> None:
+        with open_store(place.where) as store:
+            gate.wait(timeout=30)
+            if not store.lock_hosts(["a", "b"], name, "2026-11-26T01:00:00Z", "2026-11-26T02:00:00Z").held:
+                won.append(name)
+
+    askers = [threading.Thread(target=ask, args=(f"m{number}",)) for number in range(6)]
+    for asker in askers:
+        asker.start()
+    for asker in askers:
+        asker.join(timeout=60)
+    assert len(won) == 1

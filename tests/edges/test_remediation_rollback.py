@@ -67,7 +67,7 @@ def test_a_rollback_that_fails_is_told_with_what_a_person_does(world: World) -> 
 
     world.on_run = broken
     record = world.apply(plan)
-    assert _told(record) == "failed: not begun: there are no collections; by hand: set it back"
+    assert _told(record) == "failed: there are no collections; by hand: set it back"
     assert record.by_hand == (f"a: {_told(record)}",)
 
 
