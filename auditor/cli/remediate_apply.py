@@ -12,7 +12,7 @@ from auditor.cli.asking import Asking, asking_flags
 from auditor.cli.flags import Everywhere, flag, verb
 from auditor.cli.interrupt import stopping
 from auditor.cli.remediate_plan import place_flags
-from auditor.cli.remediate_tools import MAX_AGE, Applying, playing, tools_for
+from auditor.cli.remediate_tools import MAX_AGE, Applying, playing, refuse_words, tools_for
 from auditor.cli.say import Outputs
 from auditor.cli.waiving import waivers_flag
 from auditor.model.errors import UsageError
@@ -49,6 +49,7 @@ def check(every: Everywhere, file: Path, digest: str | None, **values: Any) -> i
 
     outputs = Outputs.plan(every, ("table", "json"))
     options, asking = _split(values)
+    refuse_words(every)
     plan, found = read_plan(file, digest)
     with stopping("stopping; nothing was changed") as stop:
         document = check_plan(plan, found, playing(every, options, asking, stop), Limits(deadline_seconds=options.deadline))
@@ -94,6 +95,7 @@ def apply(every: Everywhere, file: Path, digest: str, **values: Any) -> int:
 
     outputs = Outputs.plan(every, ("table", "json"))
     options, asking = _split(values)
+    refuse_words(every)
     plan, found = read_plan(file, digest)
     _refuse_unasked(plan, options)
     limits = _limits(options)

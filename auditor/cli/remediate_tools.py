@@ -52,9 +52,8 @@ def playing(every: Everywhere, options: Applying, asking: Asking, stop: threadin
     """What check mode needs. A signal stops it at the next task."""
     from auditor.remediation.tools import Playing
 
-    _refuse_words(every)
     sources = options.operator_inventory or every.inventory
-    plays = _plays(options, asking, _inventory(sources, asking))
+    plays = _plays(options, asking, _inventory(sources, asking, every.limit))
 
     def run(request: RunRequest, on_event: Callable[[TaskEvent], None]) -> RunResult:
         def heard(event: TaskEvent) -> None:
@@ -76,10 +75,9 @@ def tools_for(every: Everywhere, options: Applying, asking: Asking, stop: thread
     from auditor.remediation.tools import Tools
     from auditor.store import default_path, open_store
 
-    _refuse_words(every)
     matrix = load(every)
-    inventory = _inventory(every.inventory, asking)
-    operator = _inventory(options.operator_inventory, asking) if options.operator_inventory else inventory
+    inventory = _inventory(every.inventory, asking, every.limit)
+    operator = _inventory(options.operator_inventory, asking, every.limit) if options.operator_inventory else inventory
     plays = _plays(options, asking, operator)
     with open_store(every.store or default_path(), create=False) as store:
         yield Tools(
@@ -119,17 +117,18 @@ def reader_for(store: Store, inventory: Inventory, matrix: Matrix, asking: Askin
     )
 
 
-def _refuse_words(every: Everywhere) -> None:
+def refuse_words(every: Everywhere) -> None:
+    """Raises UsageError where a plan's hosts can't be reached, or would be chosen twice."""
     if not every.inventory:
         raise UsageError("no inventory given", next_step="Name the Ansible inventory that the fleet was audited with, by -i.")
     if every.limit is not None:
         raise UsageError("--limit does not go with a plan: it says itself which hosts it changes", next_step="Make another plan.")
 
 
-def _inventory(sources: tuple[Path, ...], asking: Asking) -> Inventory:
+def _inventory(sources: tuple[Path, ...], asking: Asking, limit: str | None) -> Inventory:
     from auditor.inventory import load_inventory
 
-    return load_inventory(sources, trust=asking.trust_inventory, vault_password_files=asking.vault_password_file)
+    return load_inventory(sources, limit=limit, trust=asking.trust_inventory, vault_password_files=asking.vault_password_file)
 
 
 def _plays(options: Applying, asking: Asking, operator: Inventory) -> Plays:

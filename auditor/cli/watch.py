@@ -22,6 +22,7 @@ from auditor.cli.interrupt import stopping
 from auditor.cli.outcome import coverage_and_findings, fail_on_flag
 from auditor.cli.program import INTERRUPTED, LazyGroup
 from auditor.cli.say import Outputs
+from auditor.cli.watch_runner import Running, runner_of, running_flags
 from auditor.model.errors import UsageError
 
 if TYPE_CHECKING:
@@ -56,6 +57,7 @@ def _flags() -> list[click.Parameter]:
         flag("--notify", type=path, metavar="FILE", help="TOML file of who is told: webhooks, mail, apprise."),
         flag("--metrics", type=path, metavar="FILE", help="Keep figures in this text file, for Prometheus."),
         flag("--journal", metavar="FILE|-", help="Append a log of JSON lines to this file; - is standard output."),
+        *running_flags(),
         *asking_flags(),
         fail_on_flag(),
     ]
@@ -65,9 +67,11 @@ def _watch(every: Everywhere, fail_on: str, **values: Any) -> int:
     """Audit again and again, and tell only what is new or back: findings, hosts, observation cases.
 
     With --cron it stays in the foreground; missed times are made up for by one round. With --once it makes one round, for a timer of
-    systemd. `auditor watch cases` observes whether a trouble comes back after its remedy.
+    systemd. `auditor watch cases` observes whether a trouble comes back after its remedy. Nothing is changed on any host, unless with
+    --run-contingencies a case that was opened with --run-contingency comes back.
     """
     options = Watching(**{name: values.pop(name) for name in Watching.__struct_fields__})
+    running = Running(**{name: values.pop(name) for name in Running.__struct_fields__})
     asking = Asking(**values)
     if not options.once and options.cron is None:
         raise UsageError("say when: --cron or --once", next_step="For example --cron '0 3 * * *', or --once for a timer.")
@@ -75,7 +79,7 @@ def _watch(every: Everywhere, fail_on: str, **values: Any) -> int:
     if outputs.printed == "json" and not options.once:
         raise UsageError("--format json is one document, so it goes with --once", next_step="A log of JSON lines is --journal -.")
     require_source(every, asking)
-    with stopping("stopping; what was collected is kept") as stop, _ready(every, options, asking) as watch:
+    with stopping("stopping; what was collected is kept") as stop, _ready(every, options, running, asking) as watch:
         done = _once(watch, options, stop) if options.once else _by_cron(watch, options, stop)
         if not options.once:
             return INTERRUPTED if done is not None and done.interrupted else 0
@@ -83,12 +87,14 @@ def _watch(every: Everywhere, fail_on: str, **values: Any) -> int:
 
 
 @contextlib.contextmanager
-def _ready(every: Everywhere, options: Watching, asking: Asking) -> Iterator[Watch]:
+def _ready(every: Everywhere, options: Watching, running: Running, asking: Asking) -> Iterator[Watch]:
     """The watch with everything that it needs. A broken setting is told before the first round."""
     from auditor.cli.matrix import folders, load
     from auditor.notify import deliver
     from auditor.watch.asking import AuditPlan, audit_fleet
+    from auditor.watch.cases import refuse_runs
     from auditor.watch.changes import stored_changes
+    from auditor.watch.dumps import stored_crashes
     from auditor.watch.round import Watch
 
     load(every)
@@ -120,6 +126,8 @@ def _ready(every: Everywhere, options: Watching, asking: Asking) -> Iterator[Wat
             channels=channels,
             deliver=deliver,
             changes=lambda store: functools.partial(stored_changes, store, matrix),
+            runner=runner_of(msgspec.structs.replace(every, inventory=tuple(inventory), store=str(where)), running, asking) or refuse_runs,
+            crashes=functools.partial(stored_crashes, folders=matrix),
             metrics=options.metrics,
         )
 

@@ -14,6 +14,7 @@ import msgspec
 from auditor.analysis.observing.coverage import Needed
 from auditor.analysis.observing.observation import looks_of, needed_events, noted, observe, settled, stamp, time_is_up, waits_for
 from auditor.model.case import Case, CaseChange
+from auditor.model.crash import Crash
 from auditor.model.errors import AuditorError, RemediationError
 from auditor.model.host import HostResult
 from auditor.model.notice import NoticeItem
@@ -23,7 +24,7 @@ Runner = Callable[[Case], str]
 Changes = Callable[[Case, datetime], Sequence[CaseChange]]
 """Every change on the case's hosts since its remedy. May raise AuditorError."""
 SHOWN_CHANGES = 30
-NO_RUNNER = "this watch has no way to run playbooks"
+NO_RUNNER = "this watch was not started with --run-contingencies"
 _TO_RUN = "to be run"
 _BEGUN = "begun"
 
@@ -39,16 +40,20 @@ def needed_by(cases: Iterable[Case]) -> tuple[Needed, ...]:
 
 
 def advance(
-    cases: Mapping[str, Case], results: Iterable[HostResult], now: datetime, changes: Changes
+    cases: Mapping[str, Case],
+    results: Iterable[HostResult],
+    now: datetime,
+    changes: Changes,
+    crashes: Mapping[str, Sequence[Crash]] | None = None,
 ) -> tuple[list[Case], list[NoticeItem]]:
-    """The cases that a round moved on, and what there is to tell of them."""
+    """The cases that a round moved on, and what there is to tell of them. `crashes` are read dumps by host."""
     looks = looks_of(results)
     moved: list[Case] = []
     items: list[NoticeItem] = []
     for before in cases.values():
         if before.state != "observing":
             continue
-        case = settled(observe(before, looks, now), now)
+        case = settled(observe(before, looks, now, crashes), now)
         if case.state != "observing":
             case = _with_changes(case, now, changes)
             case = _with_contingency(case, now) if case.outcome == "recurred" else case

@@ -144,7 +144,7 @@ def test_a_playbook_that_can_not_be_run_says_why(where: Path, configured: bool) 
 
     more: dict[str, Any] = {"runner": refuses} if configured else {}
     run_round(watch_of(world, readers, where, **more), world.stop)
-    why = "the host is in a freeze" if configured else "this watch has no way to run playbooks"
+    why = "the host is in a freeze" if configured else "this watch was not started with --run-contingencies"
     assert why in _case(where).contingency_outcome
     assert [notice.items[0].kind for _, notice in readers.got] == ["case_recurred", "contingency"]
     assert why in readers.got[1][1].items[0].text[0]
