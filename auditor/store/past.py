@@ -1,7 +1,8 @@
 """A host's stored states, for comparing: which snapshots there are, and their records without what moves by itself.
 
 Records are decoded once by content and shared: sections that are equal are the same object, in one host's past and over a fleet.
-Reads inside a transaction that the caller holds; digests and seals are checked as everywhere.
+Reads inside a transaction that the caller holds; digests and seals are checked as everywhere. Newer is what was saved later: the clock of a
+collector may have been ahead once, and what it dated then must not pass for the newest ever after.
 """
 
 from __future__ import annotations
@@ -100,21 +101,26 @@ def states_of(connection: Connection, host: str, until: str | None = None) -> li
     statement = _statement().where(SNAPSHOT.c.host == host)
     if until is not None:
         statement = statement.where(SNAPSHOT.c.collected_at <= until)
-    rows = connection.execute(statement.order_by(SNAPSHOT.c.collected_at.desc(), SNAPSHOT.c.number.desc()))
+    rows = connection.execute(statement.order_by(SNAPSHOT.c.number.desc()))
     return list(_states(rows))
 
 
 def latest_states(connection: Connection, each: int, hosts: Sequence[str] | None = None) -> list[StoredState]:
     """The newest `each` snapshots of every host (or of those named), by host, the newest first."""
-    order = (SNAPSHOT.c.collected_at.desc(), SNAPSHOT.c.number.desc())
-    place = func.row_number().over(partition_by=SNAPSHOT.c.host, order_by=order).label("place")
-    ranked = select(SNAPSHOT.c.number, place).subquery()
+    place = func.row_number().over(partition_by=SNAPSHOT.c.host, order_by=SNAPSHOT.c.number.desc()).label("place")
+    ranked = select(SNAPSHOT.c.number, place).where(SNAPSHOT.c.number.in_(_whole())).subquery()
     chosen = _statement().where(SNAPSHOT.c.number.in_(select(ranked.c.number).where(ranked.c.place <= each)))
-    chosen = chosen.order_by(SNAPSHOT.c.host, *order)
+    chosen = chosen.order_by(SNAPSHOT.c.host, SNAPSHOT.c.number.desc())
     if hosts is None:
         return list(_states(connection.execute(chosen)))
     chunks = [hosts[i : i + CHUNK] for i in range(0, len(hosts), CHUNK)]
     return [s for chunk in chunks for s in _states(connection.execute(chosen.where(SNAPSHOT.c.host.in_(chunk))))]
+
+
+def _whole() -> Select[Any]:
+    """Numbers of the snapshots of runs that asked for everything."""
+    joined = select(RESULT.c.snapshot).join(RUN, RUN.c.number == RESULT.c.run)
+    return joined.where(RUN.c.kind.in_(WHOLE), RESULT.c.snapshot.is_not(None))
 
 
 def states_of_runs(connection: Connection, runs: Collection[str]) -> list[StoredState]:

@@ -92,8 +92,7 @@ def _snapshot(connection: Connection, chosen: ColumnElement[bool]) -> Snapshot |
     own = [SNAPSHOT.c[name] for name in ("number", "host", "collected_at", "base", "seal")]
     content = [BLOB.c[name] for name in ("digest", "codec", "size", "data")]
     statement = select(*own, SNAPSHOT.c.size.label("length"), *content).where(chosen)
-    order = (SNAPSHOT.c.collected_at.desc(), SNAPSHOT.c.number.desc())
-    joined = statement.outerjoin(BLOB, BLOB.c.number == SNAPSHOT.c.facts).order_by(*order).limit(1)
+    joined = statement.outerjoin(BLOB, BLOB.c.number == SNAPSHOT.c.facts).order_by(SNAPSHOT.c.number.desc()).limit(1)
     row: Row[Any] | None = connection.execute(joined).one_or_none()  # type: ignore[assignment, unused-ignore]
     if row is None:
         return None

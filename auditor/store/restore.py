@@ -150,8 +150,9 @@ class _Restoring:
             changes.save_events(self._connection, line.record.id, line.events)
         elif isinstance(line, lines.Frozen):
             states = states_of(self._connection, line.accepted.host, line.accepted.collected_at)
-            if states and states[0].collected_at == line.accepted.collected_at:
-                keeping.accept(self._connection, states[0].number, line.accepted)
+            found = next((state for state in states if state.collected_at == line.accepted.collected_at), None)
+            if found is not None:
+                keeping.accept(self._connection, found.number, line.accepted)
 
 
 def restore(connection: Connection, found: Iterator[lines.AnyLine]) -> Restored:

@@ -53,10 +53,9 @@ def prune(connection: Connection, before: str, keep: int) -> Pruned:
 
 
 def _old_snapshots(connection: Connection, before: str, keep: int) -> set[int]:
-    order = (SNAPSHOT.c.collected_at.desc(), SNAPSHOT.c.number.desc())
     runs = select(RUN.c.number).where(RUN.c.kind.in_(WHOLE))
     whole = SNAPSHOT.c.number.in_(select(RESULT.c.snapshot).where(RESULT.c.run.in_(runs), RESULT.c.snapshot.is_not(None)))
-    place = func.row_number().over(partition_by=(SNAPSHOT.c.host, whole), order_by=order).label("place")
+    place = func.row_number().over(partition_by=(SNAPSHOT.c.host, whole), order_by=SNAPSHOT.c.number.desc()).label("place")
     ranked = select(SNAPSHOT.c.number, SNAPSHOT.c.collected_at, place).subquery()
     chosen = select(ranked.c.number).where(ranked.c.place > keep, ranked.c.collected_at < before)
     frozen = set(connection.execute(select(ACCEPTED.c.snapshot)).scalars())

@@ -7,18 +7,20 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
 
+from auditor.model.case import Case
 from auditor.model.errors import AuditorError, ReportError
 from auditor.model.finding import Report
 from auditor.model.notice import NoticeItem
 from auditor.store.holding import hold
 from auditor.watch.cases import Changes, Runner, advance, begun, needed_by, refuse_runs, run_contingency, to_run
+from auditor.watch.dumps import Crashes, stored_crashes
 from auditor.watch.memory import WatchState, case_notes, read_cases, read_state, state_note
 from auditor.watch.metrics import Figures, exposition, replace_file
 from auditor.watch.news import finding_news, host_news
@@ -47,6 +49,8 @@ class Watch(msgspec.Struct, frozen=True, kw_only=True):
     deliver: Deliver
     changes: Callable[[Store], Changes]
     """Lists changes from the store."""
+    crashes: Callable[[Store, Iterable[Case]], Crashes] = stored_crashes
+    """Lists what was read of hosts' dumps."""
     runner: Runner = refuse_runs
     metrics: Path | None = None
 
@@ -96,7 +100,7 @@ def _round(watch: Watch, store: Store, stop: threading.Event, due: datetime | No
     now = watch.now()
     items, state = finding_news(state, store.lives(), audited.report)
     of_hosts, state = host_news(state, audited.report)
-    moved, of_cases = advance(cases, audited.results, now, watch.changes(store))
+    moved, of_cases = advance(cases, audited.results, now, watch.changes(store), _read_dumps(watch, store, cases.values()))
     recovered = [NoticeItem(kind="recovered", title="Audits work again", text=(f"Before: {state.trouble}",))] if state.trouble else []
     items = [*recovered, *items, *of_hosts, *of_cases]
     state = msgspec.structs.replace(state, trouble="", rounds=state.rounds + 1, last_due=_text(due) or state.last_due)
@@ -104,6 +108,15 @@ def _round(watch: Watch, store: Store, stop: threading.Event, due: datetime | No
     store.save_notes(state_note(state), *case_notes(moved), *notes)
     _journal_items(watch.journal, items)
     return Round(report=audited.report, items=tuple(items))
+
+
+def _read_dumps(watch: Watch, store: Store, cases: Iterable[Case]) -> Crashes:
+    """Read dumps; none where they can't be read, which is told in the journal: a case does without them."""
+    try:
+        return watch.crashes(store, cases)
+    except AuditorError as error:
+        watch.journal.write("dumps_failed", "error", reason=error.message)
+        return {}
 
 
 def _failed(watch: Watch, store: Store, state: WatchState, error: AuditorError, due: datetime | None) -> Round:

@@ -228,6 +228,30 @@ def test_a_read_dump_tells_the_stop_code() -> None:
     assert step(case(), 7, look(7), crashes={"SRVA": [read]}).outcome == "recurred"
 
 
+def _dumped(days: float, code: str) -> Crash:
+    return Crash(source=CrashSource(file="m.dmp", kind="triage_dump"), crash_time=at(days), bugcheck=Bugcheck(code=code, base_code=code))
+
+
+def test_a_read_dump_settles_the_doubt_about_a_restart_without_a_stop_code() -> None:
+    found = look(7, event(3, "EventLog", 6008))
+    assert step(case(), 7, found).doubts
+    assert step(case(), 7, found, crashes={"SRVA": [_dumped(2.99, "0x8e")]}).outcome == "recurred"
+    other = step(case(), 7, found, crashes={"SRVA": [_dumped(2.99, "0xd1")]})
+    assert (other.outcome, [o.what for o in other.others]) == ("clean", ["stop code 0xd1"])
+
+
+def test_a_read_dump_settles_the_doubt_about_a_dump_without_an_event() -> None:
+    written = DumpRecord(kind="minidump", path="C:\\WINDOWS\\Minidump\\Mini112926-01.dmp", modified_at=at(3))
+    assert step(case(), 7, look(7, dumps=(written,)), crashes={"SRVA": [_dumped(2.99, "0xd1")]}).outcome == "clean"
+
+
+def test_a_crash_is_counted_once_and_one_from_the_future_or_before_the_remedy_not_at_all() -> None:
+    found = step(case(), 7, look(7, *crash(3)), crashes={"SRVA": [_dumped(2.99, "0x8e")]})
+    assert len(found.sightings) == 1
+    for days in (400, -1):
+        assert step(case(), 7, look(7), crashes={"SRVA": [_dumped(days, "0x8e")]}).outcome == "clean"
+
+
 def test_a_clock_of_the_collector_that_jumps_closes_nothing() -> None:
     """It shows ten days later than it is; the host's clock does not go along."""
     one = step(case(), 1, look(1))

@@ -140,12 +140,13 @@ def _with_sightings(case: Case, snapshot: Snapshot, crashes: Sequence[Crash]) ->
     since = moment(case.since) or 0.0
     events = [e for e in snapshot.sections.events.readings if (moment(e.time) or 0.0) > since]
     found: dict[Sighting, None] = dict.fromkeys(case.sightings)
-    told = restarts(events)
+    crashes = [crash for crash in crashes if since < (moment(crash.crash_time) or 0.0) <= (host_now(snapshot) or 0.0) + DAY_SECONDS]
+    told = [_coded(restart, crashes) for restart in restarts(events)]
     for condition in case.conditions:
-        found |= dict.fromkeys(_seen(condition, snapshot.host, events, told, crashes, since))
+        found |= dict.fromkeys(_seen(condition, snapshot.host, events, told, crashes))
     explained = [restart for restart in told if _explained(case, restart, events, crashes)]
     kept = [d for d in case.doubts if d.host != snapshot.host or not any(_near(d.at, restart.at) for restart in explained)]
-    doubts = dict.fromkeys(kept) | dict.fromkeys(_doubts(case, snapshot, told, explained))
+    doubts = dict.fromkeys(kept) | dict.fromkeys(_doubts(case, snapshot, told, explained, crashes))
     others = dict.fromkeys(case.others) | dict.fromkeys(_others(snapshot.host, explained, found))
     return msgspec.structs.replace(case, sightings=tuple(found), doubts=tuple(doubts), others=tuple(others))
 
@@ -163,20 +164,19 @@ def _seen(
     events: Sequence[EventReading],
     told: Sequence[Restart],
     crashes: Sequence[Crash],
-    since: float,
 ) -> list[Sighting]:
     """Where a condition holds."""
     if condition.event is not None:
         pattern = condition.event
         return [Sighting(host=host, at=e.time, what=f"event {e.source} {e.id}") for e in events if fits(pattern, e)]
-    fresh = [crash for crash in crashes if (moment(crash.crash_time) or 0.0) > since]
     if condition.kind == "bugcheck":
-        read = [c.crash_time or "" for c in fresh if c.bugcheck.base_code == condition.code]
-        times = [restart.at for restart in told if condition.code in restart.codes] + read
+        coded = [restart.at for restart in told if condition.code in restart.codes]
+        read = [c.crash_time or "" for c in crashes if c.bugcheck.base_code == condition.code and not _restarted(c, told)]
+        times = coded + read
         return [Sighting(host=host, at=at, what=f"stop code {condition.code}") for at in times]
     wanted = condition.bucket.casefold()
     times = [at for at, bucket in reported_buckets(events) if bucket.casefold() == wanted]
-    times += [c.crash_time or "" for c in fresh if (c.bucket or "").casefold() == wanted]
+    times += [c.crash_time or "" for c in crashes if (c.bucket or "").casefold() == wanted]
     return [Sighting(host=host, at=at, what=f"failure bucket {condition.bucket}") for at in times]
 
 
@@ -193,13 +193,33 @@ def _explained(case: Case, restart: Restart, events: Sequence[EventReading], cra
     return True
 
 
-def _doubts(case: Case, snapshot: Snapshot, told: Sequence[Restart], explained: Sequence[Restart]) -> list[Sighting]:
+def _coded(restart: Restart, crashes: Sequence[Crash]) -> Restart:
+    """The restart with the stop code of the read dump before it, where its own records name none."""
+    if restart.codes:
+        return restart
+    codes = dict.fromkeys(c.bugcheck.base_code for c in crashes if c.bugcheck.base_code is not None and _belongs(c, restart))
+    return msgspec.structs.replace(restart, codes=tuple(codes))
+
+
+def _restarted(crash: Crash, told: Iterable[Restart]) -> bool:
+    """Whether the restart after a crash is told by its own records, so that it is not counted twice."""
+    return any(_belongs(crash, restart) for restart in told)
+
+
+def _belongs(crash: Crash, restart: Restart) -> bool:
+    return -ONE_RESTART_SECONDS <= (moment(restart.at) or 0.0) - (moment(crash.crash_time) or 0.0) <= DAY_SECONDS
+
+
+def _doubts(
+    case: Case, snapshot: Snapshot, told: Sequence[Restart], explained: Sequence[Restart], crashes: Sequence[Crash]
+) -> list[Sighting]:
     if all(condition.kind == "event" for condition in case.conditions):
         return []
     known = {restart.at for restart in explained}
     what = "it restarted unexpectedly, and which crash it was is not known"
     doubts = [Sighting(host=snapshot.host, at=restart.at, what=what) for restart in told if restart.at not in known]
-    since, noted = moment(case.since) or 0.0, [moment(restart.at) or 0.0 for restart in told]
+    since = moment(case.since) or 0.0
+    noted = [moment(at) or 0.0 for at in (*(restart.at for restart in told), *(crash.crash_time for crash in crashes))]
     for dump in snapshot.sections.dumps.records:
         written = moment(dump.modified_at)
         if (
