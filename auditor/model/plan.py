@@ -231,6 +231,8 @@ class CheckedStep(msgspec.Struct, frozen=True, kw_only=True):
     title: str
     way: Way
     would_change: bool = False
+    changes: str = ""
+    """What it changes, in the playbook's words."""
     tasks: tuple[TaskEvent, ...] = ()
     """Those that would change something, failed, or said something."""
     by_hand: str = ""

@@ -51,17 +51,20 @@ def _host(
         reason=failed,
         notes=report.notes if report else (),
         would_change=result.changed.get(item.host, 0),
-        steps=tuple(_step(step, mine) for step in planned.steps),
+        steps=tuple(_step(step, mine, outcome) for step in planned.steps),
     )
 
 
-def _step(step: PlanStep, events: Sequence[TaskEvent]) -> CheckedStep:
-    tasks = tuple(event for event in events if event.step == step.id and event.status != "skipped")
+def _step(step: PlanStep, events: Sequence[TaskEvent], outcome: str) -> CheckedStep:
+    """A command line is left out in check mode: where the play says that it would change something, the steps left out are what it means."""
+    tasks = tuple(event for event in events if event.step == step.id)
+    left_out = step.way == "raw" and bool(step.changes) and any(event.status == "skipped" for event in tasks)
     return CheckedStep(
         id=step.id,
         title=step.title,
         way=step.way,
-        would_change=any(event.status == "changed" for event in tasks),
-        tasks=tuple(event for event in tasks if event.status != "ok" or event.difference),
+        would_change=any(event.status == "changed" for event in tasks) or (left_out and outcome == "would_change"),
+        changes=step.changes,
+        tasks=tuple(event for event in tasks if event.status not in ("ok", "skipped") or event.difference),
         by_hand=step.by_hand,
     )

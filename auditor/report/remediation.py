@@ -99,7 +99,7 @@ def _checked(host: CheckedHost) -> str:
     lines = [safe_text(f"{host.host}: {host.remedy} by {host.way}: {host.outcome.replace('_', ' ')}{why}")]
     lines += [safe_text(f"  note: {note}") for note in host.notes]
     for step in host.steps:
-        mark = "would change" if step.would_change else f"left to a person: {step.by_hand}" if step.by_hand else "nothing to change"
+        mark = f"would change: {step.changes or 'see below'}" if step.would_change else f"left to a person: {step.by_hand}" if step.by_hand else "nothing to change"
         lines.append(safe_text(f"  {step.title}: {mark}"))
         lines += [f"    {line}" for task in step.tasks for line in _task(task)]
     return "\n".join(lines)
