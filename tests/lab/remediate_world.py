@@ -1,0 +1,122 @@
+"""A lab, its store, a matrix of one own rule, and `auditor remediate` over both inventories, as a person would call it."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+
+from auditor.cli.program import run
+from auditor.lab.serve import Lab, serve
+from auditor.model.errors import PlaybookError
+from auditor.playbooks import find_collections
+from auditor.store import open_store
+
+SAMPLES = Path(__file__).parents[1] / "samples" / "playbooks"
+RULE = """\
+id: own-agent-starts
+title: The agent starts
+severity: high
+confidence: confirmed
+when: {service: {name: AcmeAgent, start: [auto]}}
+subject: "{host} starts the agent."
+mechanism: It starts.
+effect: It is there.
+resolution: Switch it off.
+references: [incident]
+"""
+
+
+class Said(NamedTuple):
+    """What a call of the program came to."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def document(self) -> Any:
+        """Standard output as JSON."""
+        return json.loads(self.out)
+
+
+class World:
+    """Calls the program on one lab."""
+
+    def __init__(self, lab: Lab, folder: Path, playbooks: Path | None, matrix: Path | None) -> None:
+        self.lab, self.folder = lab, folder
+        self.plan_file = folder / "plan.yml"
+        self._store = ["--store", str(folder / "s.db")]
+        self._matrix = ["--matrix", str(matrix)] if matrix else []
+        self._playbooks = ["--playbooks", str(playbooks)] if playbooks else []
+        self._operator = ["--operator-inventory", str(lab.operator_inventory)]
+        self._inventory = ["-i", str(lab.inventory)]
+        collections = os.environ.get("AUDITOR_COLLECTIONS")
+        self._collections = ["--collections", collections] if collections else []
+
+    def call(self, *words: str) -> Said:
+        """The program with these words."""
+        out, err = io.StringIO(), io.StringIO()
+        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+            code = run(list(words))
+        return Said(code, out.getvalue(), err.getvalue())
+
+    def audit(self, *more: str) -> Said:
+        """An audit of the lab."""
+        return self.call("audit", *self._inventory, *self._store, *self._matrix, "--format", "json", *more)
+
+    def plan(self, *words: str) -> Said:
+        """A plan from the last report."""
+        places = (*self._operator, *self._playbooks, *self._collections)
+        return self.call(
+            "remediate", "plan", *self._store, *self._matrix, *places, "--plan", str(self.plan_file), "--format", "json", *words
+        )
+
+    def check(self) -> Said:
+        """The plan in check mode."""
+        places = (*self._inventory, *self._operator, *self._playbooks, *self._collections)
+        return self.call("remediate", "check", str(self.plan_file), *places, "--format", "json")
+
+    def apply(self, digest: str, hosts: int, *words: str) -> Said:
+        """The plan for real."""
+        places = (*self._inventory, *self._operator, *self._playbooks, *self._collections, *self._store, *self._matrix)
+        asked = ("--digest", digest, "--yes", "--expect-hosts", str(hosts), "--format", "json")
+        return self.call("remediate", "apply", str(self.plan_file), *places, *asked, *words)
+
+    def digests(self, hosts: Sequence[str]) -> dict[str, str]:
+        """Host -> digest of all that stays, by another audit."""
+        assert self.audit().code in (0, 2, 3, 4)
+        with open_store(self.folder / "s.db", write=False) as store:
+            return {state.host: state.content for state in store.latest_states(1, list(hosts))}
+
+
+@contextlib.contextmanager
+def world(folder: Path, fleet: str, digest_of: Any, playbooks: Path | None = SAMPLES, rule: str | None = RULE) -> Iterator[World]:
+    """A running lab with this fleet."""
+    (folder / "fleet.yml").write_text(fleet, encoding="utf-8")
+    matrix = None
+    if rule is not None:
+        matrix = folder / "own"
+        (matrix / "rules" / "own").mkdir(parents=True)
+        (matrix / "rules" / "own" / "own-agent-starts.yml").write_text(rule, encoding="utf-8")
+    with serve(folder / "fleet.yml", folder / "state", probe_digest_of=digest_of) as lab:
+        yield World(lab, folder, playbooks, matrix)
+
+
+def require_collections() -> None:
+    """Skips where the two collections for Windows are not there."""
+    named = os.environ.get("AUDITOR_COLLECTIONS")
+    try:
+        found = find_collections(Path(named) if named else None)
+    except PlaybookError:
+        found = None
+    if found is None:
+        pytest.skip(
+            "ansible.windows and community.windows are not installed: scripts/collections gets them, AUDITOR_COLLECTIONS names them"
+        )
