@@ -81,8 +81,11 @@ def _kept(connection: Connection, wanted: Wanted | None) -> Iterator[lines.AnyLi
 
 
 def _noted(connection: Connection) -> Iterator[lines.Noted]:
-    """What the watch remembers; notices to be delivered are not handed on, so that nobody is told twice."""
-    for row in connection.execute(select(NOTE).where(NOTE.c.kind.in_(("watch", "case"))).order_by(NOTE.c.kind, NOTE.c.id)):
+    """What the watch remembers, undelivered notices too: what was found is marked as told, so they are all there is of it.
+
+    They keep their ids, by which a reader knows one that comes again.
+    """
+    for row in connection.execute(select(NOTE).where(NOTE.c.kind.in_(lines.NOTED)).order_by(NOTE.c.kind, NOTE.c.id)):
         if row.seal != seal((row.kind, row.id, row.data)):
             raise StoreError(f"the store is damaged: {row.kind} {row.id} has changed since it was written")
         yield lines.Noted(kind=row.kind, id=row.id, data=row.data)

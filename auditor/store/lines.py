@@ -84,10 +84,14 @@ class Expected(Line, frozen=True, kw_only=True):
     explanation: Explanation
 
 
+NOTED = ("watch", "case", "notice")
+"""Kinds of what the watch remembers."""
+
+
 class Noted(Line, frozen=True, kw_only=True):
     """Something that the watch remembers, as it is stored."""
 
-    kind: Literal["watch", "case"]
+    kind: Literal["watch", "case", "notice"]
     id: str
     data: str
 

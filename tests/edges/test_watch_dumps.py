@@ -1,4 +1,4 @@
-"""What an investigation read of a host's dump moves an observation case on: it names the stop code that no event names."""
+"""What an investigation read of a host's dump moves an observation case on; what the watch remembers moves to another store."""
 
 from __future__ import annotations
 
@@ -14,8 +14,10 @@ import pytest
 from auditor.model.case import Case, CaseCondition
 from auditor.model.host import DumpPieceRecord, HostResult, Section, Sections, Snapshot
 from auditor.store import open_store
+from auditor.store.lines import Head
 from auditor.watch.dumps import stored_crashes
-from auditor.watch.memory import case_notes, read_cases
+from auditor.watch.memory import case_notes, read_cases, read_pending, read_state
+from auditor.watch.round import run_round
 from tests.dump_maker import Dump, Module, triage
 from tests.edges.watch_samples import START, Readers, World, _event, _target, run_for, stamp, watch_of
 
@@ -79,3 +81,26 @@ def test_only_dumps_of_open_cases_are_read(tmp_path: Path) -> None:
         assert stored_crashes(store, [_case(hosts=("SRVB",))]) == {}
         assert stored_crashes(store, [_case(since=stamp(START + timedelta(days=1)))]) == {}
         assert stored_crashes(store, []) == {}
+
+
+def test_what_the_watch_remembers_moves_into_another_store_and_is_told_there(tmp_path: Path) -> None:
+    """Cases, how far it is, and notices that nobody took: what was found is marked as told, so they are all there is of it."""
+    where, other, file = tmp_path / "store.db", tmp_path / "other.db", tmp_path / "store.jsonl"
+    world, readers = World(), Readers("chat")
+    world.findings = {"a-rule": "SRVA"}
+    readers.down = {"chat"}
+    with open_store(where) as store:
+        store.save_notes(*case_notes([_case()]))
+    run_round(watch_of(world, readers, where), world.stop)
+    with open_store(where, write=False) as store:
+        store.export(file, Head(auditor="0.1.0", at=stamp(START), redacted=False))
+        ids = [pending.notice.id for pending in read_pending(store).values()]
+    with open_store(other) as store:
+        store.restore(file)
+        assert set(read_cases(store)) == {"restart-of-srva"}
+        assert read_state(store).told
+    readers.down.clear()
+    world.pass_time(3600)
+    run_round(watch_of(world, readers, other), world.stop)
+    assert [notice.id for _, notice in readers.got] == ids
+    assert readers.told() == [("new a-rule",)]
