@@ -51,8 +51,8 @@ def _records(every: Everywhere) -> list[RemediationRecord]:
     from auditor.remediation.record import settle
     from auditor.store import default_path, open_store
 
-    with open_store(every.store or default_path(), create=False) as store:
-        return settle(store, datetime.now(UTC), has_ended)
+    with open_store(every.store or default_path(), write=False) as store:
+        return settle(store, datetime.now(UTC), has_ended, save=False)
 
 
 def _document(every: Everywhere, name: str) -> RemediationDocument:

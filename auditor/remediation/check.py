@@ -56,7 +56,7 @@ def _host(
 
 
 def _step(step: PlanStep, events: Sequence[TaskEvent], outcome: str) -> CheckedStep:
-    """A command line is left out in check mode: where the play says that it would change something, the steps left out are what it means."""
+    """Command lines are left out in check mode: where the play says that it would change something, those steps are what it means."""
     tasks = tuple(event for event in events if event.step == step.id)
     left_out = step.way == "raw" and bool(step.changes) and any(event.status == "skipped" for event in tasks)
     return CheckedStep(

@@ -76,4 +76,24 @@ def _decode(data: bytes, path: Path) -> Plan:
         raise RemediationError(f"{path} is no plan: {error}", next_step="make one with `auditor remediate plan`") from error
     if plan.schema_version != PLAN_SCHEMA_VERSION:
         raise RemediationError(f"{path} has the schema version {plan.schema_version}, this auditor knows {PLAN_SCHEMA_VERSION}")
+    if reason := _contradiction(plan):
+        raise RemediationError(f"{path} contradicts itself: {reason}", next_step="make the plan again")
     return plan
+
+
+def _contradiction(plan: Plan) -> str:
+    """Why the plan's parts do not fit together; empty where they do. A person may have edited it before it was approved."""
+    acted = [(action.remedy, host.host) for action in plan.actions for host in action.hosts]
+    waved = [(item.remedy, item.host) for wave in plan.waves for item in wave.items]
+    if sorted(acted) != sorted(waved) or len(set(waved)) != len(waved):
+        return "its waves and its actions name other hosts"
+    if len({action.remedy for action in plan.actions}) != len(plan.actions):
+        return "two actions are of one remedy"
+    homes = [{item.host for item in wave.items} for wave in plan.waves]
+    if sum(map(len, homes)) != len({host for _, host in waved}) or not all(homes):
+        return "a host is in two waves, or a wave is empty"
+    if plan.hosts != len({host for _, host in waved}):
+        return f"it says that {plan.hosts} hosts are changed, and names {len({host for _, host in waved})}"
+    known = {finding.id for finding in plan.findings}
+    unknown = {finding for action in plan.actions for host in action.hosts for finding in host.findings} - known
+    return f"it names a finding {min(unknown)} that it does not describe" if unknown else ""

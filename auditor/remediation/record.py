@@ -135,13 +135,14 @@ def new_record(plan: Plan, digest: str, by: Applicant, now: datetime, continues:
     )
 
 
-def settle(store: Store, now: datetime, ended: Callable[[RemediationRecord], bool]) -> list[RemediationRecord]:
-    """All records, the oldest first; those that say `running` and run no more are marked as interrupted."""
+def settle(store: Store, now: datetime, ended: Callable[[RemediationRecord], bool], *, save: bool = True) -> list[RemediationRecord]:
+    """All records, the oldest first; those that say `running` and run no more are marked as interrupted, in the store too unless told."""
     found = []
     for record in store.remediations():
         if record.state == "running" and (record.lease_until < stamp(now) or ended(record)):
             reason = record.reason or LEFT
             record = msgspec.structs.replace(record, state="interrupted", reason=reason)
-            store.save_remediation(record)
+            if save:
+                store.save_remediation(record)
         found.append(record)
     return found

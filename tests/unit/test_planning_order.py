@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from auditor.analysis.planning.pairs import apart_of
 from auditor.model.errors import RemediationError
@@ -82,3 +86,32 @@ def test_domain_controllers_cluster_nodes_and_replication_partners_stand_in_for_
     }
     found = apart_of(snapshots, {"pair": ("alone", "dc3"), "one": ("dc1",)})
     assert sorted(found) == [("alone", "dc3"), ("dc1", "dc2"), ("f1", "f2"), ("n1", "n2")]
+
+
+_HOSTS = tuple(f"h{number:02}" for number in range(24))
+
+
+@given(
+    chosen=st.lists(st.sampled_from(_HOSTS), min_size=1, unique=True),
+    ties=st.lists(st.tuples(st.sampled_from(_HOSTS), st.sampled_from(_HOSTS)), max_size=30),
+    apart=st.lists(st.lists(st.sampled_from(_HOSTS), min_size=2, unique=True), max_size=3),
+    order=st.sampled_from(["managers-first", "clients-first", "any"]),
+)
+@settings(max_examples=150, deadline=None)
+def test_whatever_the_fleet_looks_like(
+    chosen: list[str], ties: list[tuple[str, str]], apart: list[list[str]], order: Literal["managers-first", "clients-first", "any"]
+) -> None:
+    """Every host has its turn once, after those that it waits for, and never beside one that it is kept apart from."""
+    downwards = [(min(one, other), max(one, other)) for one, other in ties if one != other]
+    edges = tuple(edge("manages", one, other) for one, other in downwards)
+    plan = planned([finding("bad", h) for h in chosen], remedies=[remedy(order=order)], edges=edges, apart=tuple(map(tuple, apart)))
+    found = waves(plan)
+    assert sorted(host for wave in found for host in wave) == sorted(chosen)
+    assert len(found[0]) == 1
+    assert all(len(wave) <= max(1, len(chosen) // 10) for wave in found[1:])
+    assert all(len(set(group) & set(wave)) <= 1 for group in apart for wave in found)
+    turn = {host: number for number, wave in enumerate(found) for host in wave}
+    for manager, client in downwards:
+        if manager in turn and client in turn and order != "any":
+            first, second = (manager, client) if order == "managers-first" else (client, manager)
+            assert turn[first] < turn[second]

@@ -24,6 +24,7 @@ def waves_of(request: Request, tasks: Sequence[Task]) -> tuple[Wave, ...]:
     dependants = _dependants(request.edges, set(hosts))
     apart = [set(group) for group in request.apart] + _redundant(request.edges, hosts)
     most = max(1, len(hosts) // PART)
+    place = {host: number for number, host in enumerate(hosts)}
     waves: list[list[str]] = []
     done: set[str] = set()
     while len(done) < len(hosts):
@@ -31,11 +32,14 @@ def waves_of(request: Request, tasks: Sequence[Task]) -> tuple[Wave, ...]:
         if not ready:
             circle = ", ".join(host for host in hosts if host not in done)
             raise RemediationError(f"the hosts wait for each other in a circle: {circle}", next_step="plan them one by one with --host")
-        ready.sort(key=lambda host: (dependants.get(host, 0), hosts.index(host)))
+        ready.sort(key=lambda host: (dependants.get(host, 0), place[host]))
         wave = _pick(ready, 1 if not waves else most, apart)
         waves.append(wave)
         done |= set(wave)
-    return tuple(_wave(number, wave, tasks, waits) for number, wave in enumerate(waves, 1))
+    remedies: dict[str, list[str]] = {}
+    for task in tasks:
+        remedies.setdefault(task.host, []).append(task.remedy.id)
+    return tuple(_wave(number, wave, remedies, waits) for number, wave in enumerate(waves, 1))
 
 
 def _waits(edges: Iterable[Edge], tasks: Sequence[Task]) -> Mapping[str, set[str]]:
@@ -85,8 +89,8 @@ def _pick(ready: Sequence[str], most: int, apart: Sequence[set[str]]) -> list[st
     return chosen
 
 
-def _wave(number: int, hosts: Sequence[str], tasks: Sequence[Task], waits: Mapping[str, set[str]]) -> Wave:
-    items = tuple(WaveItem(remedy=task.remedy.id, host=host) for host in hosts for task in tasks if task.host == host)
+def _wave(number: int, hosts: Sequence[str], remedies: Mapping[str, Sequence[str]], waits: Mapping[str, set[str]]) -> Wave:
+    items = tuple(WaveItem(remedy=remedy, host=host) for host in hosts for remedy in remedies[host])
     why = "first, alone" if number == 1 else f"at most one in {PART} of the plan's hosts"
     after = sorted({other for host in hosts for other in waits.get(host, ())})
     return Wave(number=number, why=f"{why}; after {', '.join(after)}" if after else why, items=items)
