@@ -6,14 +6,19 @@ import contextlib
 import io
 import json
 import os
-from collections.abc import Iterator, Sequence
+import sys
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
 
+from auditor.cli.asking import Asking
+from auditor.cli.flags import Everywhere
 from auditor.cli.program import run
+from auditor.cli.watch_runner import Running, runner_of
 from auditor.lab.serve import Lab, serve
+from auditor.model.case import Case
 from auditor.model.errors import PlaybookError
 from auditor.playbooks import find_collections
 from auditor.store import open_store
@@ -85,9 +90,51 @@ class World:
 
     def apply(self, digest: str, hosts: int, *words: str) -> Said:
         """The plan for real."""
+        return self.call(*self._apply(digest, hosts), *words)
+
+    def apply_command(self, digest: str, hosts: int) -> list[str]:
+        """The same as a process of its own."""
+        return [sys.executable, "-m", "auditor", *self._apply(digest, hosts)]
+
+    def _apply(self, digest: str, hosts: int) -> tuple[str, ...]:
         places = (*self._inventory, *self._operator, *self._playbooks, *self._collections, *self._store, *self._matrix)
         asked = ("--digest", digest, "--yes", "--expect-hosts", str(hosts), "--format", "json")
-        return self.call("remediate", "apply", str(self.plan_file), *places, *asked, *words)
+        return ("remediate", "apply", str(self.plan_file), *places, *asked)
+
+    @contextlib.contextmanager
+    def runner(self, values: Path) -> Iterator[Callable[[Case], str]]:
+        """What the watch runs contingencies with, as its options make it."""
+        matrix = (Path(self._matrix[1]),) if self._matrix else ()
+        store = self._store[1]
+        every = Everywhere(inventory=(self.lab.inventory,), limit=None, store=store, matrix=matrix, format=None, output=(), verbose=0)
+        collections = Path(self._collections[1]) if self._collections else None
+        running = Running(
+            run_contingencies=True,
+            values=(values,),
+            secrets=None,
+            allow_restart=False,
+            deadline=300.0,
+            playbooks=Path(self._playbooks[1]) if self._playbooks else None,
+            collections=collections,
+            operator_inventory=(self.lab.operator_inventory,),
+        )
+        asking = Asking(
+            lab=None,
+            host_deadline=60.0,
+            parallel=8,
+            event_days=30,
+            hash_drivers="none",
+            fragmentation=False,
+            allow_unverified_tls=False,
+            allow_credssp=False,
+            use_proxy=False,
+            trust_inventory=False,
+            vault_password_file=(),
+        )
+        found = runner_of(every, running, asking)
+        assert found is not None
+        with contextlib.redirect_stderr(io.StringIO()):
+            yield found
 
     def digests(self, hosts: Sequence[str]) -> dict[str, str]:
         """Host -> digest of all that stays, by another audit."""

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from auditor.model.case import Case, CaseCondition, Contingency
+from auditor.store import open_store
 from tests.lab.conftest import own_digest
 from tests.lab.remediate_world import World, require_collections, world
 
@@ -123,6 +127,61 @@ def test_refusals_come_before_any_host_is_changed(agents: World) -> None:
     assert "is not the plan with the digest" in " ".join(agents.apply(digest, 3).err.split())
     agents.plan_file.write_bytes(data)
     assert not agents.lab.operations.read_text(), "the operator's account was used"
+
+
+def test_the_watchs_runner_applies_the_contingency_of_a_case(agents: World) -> None:
+    values = agents.folder / "values.yml"
+    values.write_text("'*': {service: AcmeAgent}\n")
+    case = Case(
+        id="agent",
+        title="The agent",
+        opened_at="2026-11-20T01:00:00Z",
+        since="2026-11-20T01:00:00Z",
+        hosts=("old-03", "new-22"),
+        conditions=(CaseCondition(kind="bugcheck", code="0x8e"),),
+        days=3,
+        contingency=Contingency(playbook="set_start", run=True),
+    )
+    with agents.runner(values) as run:
+        told = run(case)
+    assert told.endswith("done on old-03, new-22, and read again")
+    record = json.loads(agents.call("remediate", "show", "last", "--store", str(agents.folder / "s.db"), "--format", "json").out)["record"]
+    assert record["plan"]["made_by"].endswith("for case agent")
+    assert [verdict["verdict"] for verdict in record["verdicts"]] == ["fixed", "fixed"]
+    assert {d["host"] for d in _left(agents)} == {"new-19"}
+
+
+def _left(agents: World) -> list[dict[str, str]]:
+    report = agents.audit().document
+    return [{"host": f["subjects"][0]["host"]} for f in report["findings"] if f["rule"] == "own-agent-starts"]
+
+
+def test_killed_in_the_middle_it_is_interrupted_and_a_new_plan_goes_on(agents: World) -> None:
+    """The real program, killed at once when the first task's end is in the store; Ansible's processes end with it."""
+    planned = agents.plan(*SERVICE)
+    command = agents.apply_command(planned.document["digest"], 3)
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as child:
+        deadline = time.monotonic() + 60
+        while not _events(agents) and child.poll() is None and time.monotonic() < deadline:
+            time.sleep(0.02)
+        child.kill()
+        _, err = child.communicate(timeout=30)
+    assert child.returncode == -9, err
+    history = json.loads(agents.call("remediate", "history", "--store", str(agents.folder / "s.db"), "--format", "json").out)
+    assert [record["state"] for record in history["applications"]] == ["interrupted"]
+    again = agents.apply(planned.document["digest"], 3)
+    assert (again.code, "was begun on" in " ".join(again.err.split())) == (1, True)
+    assert agents.audit().code in (0, 2, 3, 4)
+    left = _left(agents)
+    planned = agents.plan(*SERVICE)
+    applied = agents.apply(planned.document["digest"], len(left))
+    assert applied.code == 0, applied.err
+    assert not _left(agents)
+
+
+def _events(agents: World) -> bool:
+    with open_store(agents.folder / "s.db", write=False) as store:
+        return any(store.remediation_events(record.id) for record in store.remediations())
 
 
 def _finding(agents: World, host: str) -> str:
