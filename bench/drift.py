@@ -15,6 +15,7 @@ from __future__ import annotations
 import argparse
 import json
 import resource
+import statistics
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -57,6 +58,10 @@ class Clock:
         """Milliseconds a host."""
         chosen = self.seconds[first:last]
         return 1000 * sum(chosen) / max(len(chosen), 1)
+
+    def median(self, first: int = 0, last: int | None = None) -> float:
+        """Milliseconds a host, whatever else ran beside a few of them."""
+        return 1000 * statistics.median(self.seconds[first:last])
 
 
 def main() -> int:
@@ -129,7 +134,7 @@ def _judge(
     theirs: dict[str, Clock],
 ) -> int:
     edge = min(1000, max(hosts // 4, 1))
-    growth = {name: clock.mean(-edge) / clock.mean(0, edge) for name, clock in (("previous", previous), ("role", role))}
+    growth = {name: clock.median(-edge) / clock.median(0, edge) for name, clock in (("previous", previous), ("role", role))}
     ratios = {
         "previous": theirs["previous"].mean() / previous.mean(0, sample),
         "role": theirs["role"].mean() / role.mean(0, sample),
