@@ -10,12 +10,13 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from auditor.model.errors import AuditorError
 
 _MEMORY = Path("/dev/shm")  # noqa: S108 - a folder of ours is made inside it, readable by us alone
+_PREFIX, _LOCK = "auditor-", "held"
 _PLUGINS = [
     "ACTION",
     "BECOME",
@@ -36,15 +37,47 @@ _PLUGINS = [
 
 @contextmanager
 def private_place() -> Iterator[Path]:
-    """A folder that only this user can read, in memory where the system allows, removed whatever happens."""
-    parent = str(_MEMORY) if os.access(_MEMORY, os.W_OK | os.X_OK) else None
-    place = Path(tempfile.mkdtemp(prefix="auditor-", dir=parent))
+    """A folder that only this user can read, in memory where the system allows, removed whatever happens.
+
+    A process that is killed can't remove its own: the next one does. Each holds a lock as long as it lives.
+    """
+    parent = _MEMORY if os.access(_MEMORY, os.W_OK | os.X_OK) else Path(tempfile.gettempdir())
+    _sweep(parent)
+    place = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=parent))
+    lock = _hold(place)
     try:
         (place / "empty").mkdir()
         (place / "empty.cfg").touch(mode=0o600)
         yield place
     finally:
         shutil.rmtree(place, ignore_errors=True)
+        os.close(lock)
+
+
+def _hold(place: Path) -> int:
+    """A lock that ends with this process. The file gets its name when it is locked, so that nobody finds it free before."""
+    import fcntl
+
+    descriptor = os.open(place / "taking", os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_CLOEXEC, 0o600)
+    fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    (place / "taking").rename(place / _LOCK)
+    return descriptor
+
+
+def _sweep(parent: Path) -> None:
+    """Remove what killed processes of this user left: places whose lock nobody holds."""
+    import fcntl
+
+    for place in parent.glob(f"{_PREFIX}*"):
+        with suppress(OSError):
+            if place.is_symlink() or place.stat().st_uid != os.geteuid():
+                continue
+            descriptor = os.open(place / _LOCK, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC)
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                shutil.rmtree(place, ignore_errors=True)
+            finally:
+                os.close(descriptor)
 
 
 def program_path(name: str) -> str:
