@@ -14,6 +14,9 @@ from auditor.remediation.record import stamp
 from auditor.remediation.tools import Limits, Playing
 from auditor.remediation.wave import request_of
 
+MOST_UNREACHED = 2
+"""After so many hosts that could not be reached, none is tried with the same account."""
+
 
 def check_plan(plan: Plan, digest: str, tools: Playing, limits: Limits) -> CheckDocument:
     """Play everything in check mode, in the plan's order. Raises RemediationError where the plan can't be run at all."""
@@ -23,18 +26,46 @@ def check_plan(plan: Plan, digest: str, tools: Playing, limits: Limits) -> Check
         items = [item for item in all_items(plan) if item.remedy == action.remedy]
         played = [item for item in items if host_of(plan, item).way != "person"]
         events: list[TaskEvent] = []
-        result = RunResult(status="successful")
-        if played:
-            tools.tell(f"check mode: {action.remedy} on {', '.join(item.host for item in played)}")
-            try:
-                result = tools.run(request_of(plan, played, tools, limits, check=True), events.append)
-            except AuditorError as error:
-                result = RunResult(status="refused", reason=error.message)
+        result = _played(plan, played, tools, limits, events)
         reports, failed = outcomes(result, played)
         for item in items:
             found[key(item)] = _host(plan, item, reports.get(key(item)), failed.get(key(item), ""), result, events)
     hosts = tuple(found[key(item)] for item in all_items(plan))
     return CheckDocument(plan_digest=digest, at=stamp(tools.now()), hosts=hosts, by_hand=plan.by_hand)
+
+
+def _played(plan: Plan, items: Sequence[WaveItem], tools: Playing, limits: Limits, events: list[TaskEvent]) -> RunResult:
+    """One host after another until one is reached, then the rest at once: a wrong password is tried on two hosts, not on all."""
+    whole, rest, unreached = RunResult(status="successful"), list(items), 0
+    while rest and unreached < MOST_UNREACHED:
+        first = rest.pop(0)
+        whole = _joined(whole, _run(plan, [first], tools, limits, events))
+        if not any(event.host == first.host and event.status == "unreachable" for event in events):
+            break
+        unreached += 1
+    if rest and unreached == MOST_UNREACHED:
+        why = f"not tried: {unreached} hosts before it could not be reached"
+        return _joined(whole, RunResult(status="failed", failed={item.host: why for item in rest}))
+    return _joined(whole, _run(plan, rest, tools, limits, events)) if rest else whole
+
+
+def _run(plan: Plan, items: Sequence[WaveItem], tools: Playing, limits: Limits, events: list[TaskEvent]) -> RunResult:
+    tools.tell(f"check mode: {items[0].remedy} on {', '.join(item.host for item in items)}")
+    try:
+        return tools.run(request_of(plan, items, tools, limits, check=True), events.append)
+    except AuditorError as error:
+        return RunResult(status="refused", failed={item.host: error.message for item in items})
+
+
+def _joined(one: RunResult, other: RunResult) -> RunResult:
+    """Two runs over different hosts as one; a run that failed as a whole failed on its hosts."""
+    return RunResult(
+        status=other.status if one.status == "successful" else one.status,
+        reason=other.reason or one.reason,
+        reports={**one.reports, **other.reports},
+        failed={**one.failed, **other.failed},
+        changed={**one.changed, **other.changed},
+    )
 
 
 def _host(

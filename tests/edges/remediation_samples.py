@@ -78,6 +78,8 @@ class World:
         self.ignores: set[str] = set()
         """Hosts on which the play says that it is done, and nothing changes."""
         self.restarts: set[str] = set()
+        self.refuses: set[str] = set()
+        """Hosts that let the operator's account not in."""
         self.requests: list[RunRequest] = []
         self.readings: list[list[str]] = []
         self.asked: list[int] = []
@@ -146,6 +148,11 @@ class World:
         failed: dict[str, str] = {}
         number = 0
         for one in request.hosts:
+            if one.host in self.refuses:
+                number += 1
+                failed[one.host] = "no logon"
+                on_event(event_of(number, one.host, "Look", "unreachable"))
+                continue
             for title in ("Look", "Set the mode", "Report"):
                 number += 1
                 told = self.plays.get(one.host) if request.phase == "run" and title == "Set the mode" else None

@@ -63,6 +63,19 @@ def test_check_mode_changes_nothing_and_says_what_each_step_would_do(world: Worl
     assert world.store.remediations() == []
 
 
+def test_check_mode_tries_an_account_that_is_not_let_in_on_two_hosts_at_most(world: World) -> None:
+    plan = world.plan()
+    world.refuses = {"a", "b", "c"}
+    document = check_plan(plan, "d", world.tools, Limits())
+    assert [[one.host for one in request.hosts] for request in world.requests] == [["a"], ["b"]]
+    assert [host.reason for host in document.hosts] == ["no logon", "no logon", "not tried: 2 hosts before it could not be reached"]
+    world.requests.clear()
+    world.refuses = {"a"}
+    document = check_plan(plan, "d", world.tools, Limits())
+    assert [[one.host for one in request.hosts] for request in world.requests] == [["a"], ["b"], ["c"]]
+    assert [host.outcome for host in document.hosts] == ["failed", "would_change", "would_change"]
+
+
 def test_a_plan_that_differs_in_one_byte_is_refused(world: World, tmp_path: Path) -> None:
     file = written(tmp_path, world.plan())
     assert file.stat().st_mode & 0o777 == 0o600
