@@ -97,6 +97,9 @@ class _Application:
             if len(self.failed) > self.limits.max_failures or (needed and last is None):
                 held = _failed_words(self.failed) or "the hosts could not be read again"
                 break
+            if self.failed and not any(done.reports for done in self.journal.record.waves):
+                held = f"no play got to its end so far: {_failed_words(self.failed)}"
+                break
         self._end(held, first, last)
 
     def _changed(self, items: Sequence[WaveItem], now: Reading) -> str:

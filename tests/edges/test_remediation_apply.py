@@ -225,10 +225,18 @@ def test_a_failure_stops_and_holds_and_the_failure_limit_lets_it_go_on(world: Wo
     record = world.apply(plan)
     assert (record.state, record.reason, len(record.waves)) == ("held", "a: exit code 1603", 1)
     assert record.waves[0].state == "failed"
-    again = world.plan()
-    record = world.apply(again, Limits(max_failures=1, lease_seconds=40))
+    world.plays = {"a": HostReport(outcome="failed", notes=("1603",))}
+    record = world.apply(world.plan(), Limits(max_failures=1, lease_seconds=40))
     assert (record.state, [w.state for w in record.waves]) == ("finished", ["failed", "done", "done"])
     assert [v.verdict for v in record.verdicts] == ["still_there", "fixed", "fixed"]
+
+
+def test_an_account_that_is_not_let_in_is_tried_on_the_first_host_only(world: World) -> None:
+    plan = world.plan()
+    world.refuses = {"a", "b", "c"}
+    record = world.apply(plan, Limits(max_failures=3, lease_seconds=40))
+    assert (record.state, len(world.requests)) == ("held", 1)
+    assert record.reason == "no play got to its end so far: a: no logon"
 
 
 @pytest.mark.parametrize("outcome", ["managed_elsewhere", "refused", "failed"])
