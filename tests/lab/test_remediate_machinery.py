@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import pty
 import subprocess
 import time
 from collections.abc import Iterator
@@ -177,6 +179,22 @@ def test_killed_in_the_middle_it_is_interrupted_and_a_new_plan_goes_on(agents: W
     applied = agents.apply(planned.document["digest"], len(left))
     assert applied.code == 0, applied.err
     assert not _left(agents)
+
+
+def test_a_person_is_asked_before_each_wave(agents: World) -> None:
+    planned = agents.plan(*SERVICE)
+    command = [word for word in agents.apply_command(planned.document["digest"], 3) if word != "--yes"]
+    ours, theirs = pty.openpty()
+    with subprocess.Popen(command, stdin=theirs, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as child:
+        os.close(theirs)
+        os.write(ours, b"yes\nno\n")
+        out, err = child.communicate(timeout=120)
+    os.close(ours)
+    assert child.returncode == 1, err
+    record = json.loads(out)["record"]
+    assert (record["state"], record["reason"]) == ("held", "wave 2 was not let begin")
+    assert err.count(b"Change these hosts now? Write yes: ") == 2
+    assert len(_left(agents)) == 2
 
 
 def _events(agents: World) -> bool:
