@@ -77,7 +77,7 @@ def request_for(
 
     keys, files = requested_keys(known.matrix.signatures, known.matrix.rules, known.matrix.lists)
     traces = [key for item in known.crashes.indicators for key in item.keys]
-    trace_files = [_trace_file(name) for item in known.crashes.indicators for name in item.files]
+    trace_files = [path for item in known.crashes.indicators for name in item.files for path in _trace_files(name)]
     asked_events = {kind.source for kinds in known.hypotheses.events.values() for kind in kinds if kind.log == "Application"}
     sources = {*requested_event_sources(known.matrix.rules), *(asked_events - _BUILT_IN)}
     return ProbeRequest(
@@ -98,11 +98,12 @@ _BUILT_IN = frozenset(
 """Providers of the Application log that the probe asks for anyway."""
 
 
-def _trace_file(name: str) -> str:
+def _trace_files(name: str) -> tuple[str, ...]:
+    """Where a file of malware is looked for: drivers lie in the folder of drivers or, as old families have it, one above."""
     if "\\" in name:
-        return name
-    folder = r"System32\drivers" if name.casefold().endswith(".sys") else "System32"
-    return rf"%SystemRoot%\{folder}\{name}"
+        return (name,)
+    folders = ("System32", r"System32\drivers") if name.casefold().endswith(".sys") else ("System32",)
+    return tuple(rf"%SystemRoot%\{folder}\{name}" for folder in folders)
 
 
 def stored(store: Store, targets: Sequence[Target] = (), run: str | None = None) -> Gathered:

@@ -49,6 +49,24 @@ VARIANTS: dict[str, tuple[str, str]] = {
         """,
         "disk-page-file",
     ),
+    "a damaged volume with the page file": (
+        """\
+        patch:
+          srv-a:
+            events:
+              ntfs: {source: Ntfs, id: 55, level: error, time: -1d 18:50:00, strings: ['', 'C:']}
+        """,
+        "disk-page-file",
+    ),
+    "a driver of known malware one folder above the drivers": (
+        """\
+        patch:
+          srv-a:
+            files:
+              C:\\WINDOWS\\system32\\vdnt32.sys: {size: 8192, modified: -4d 02:00:00}
+        """,
+        "malware-attack",
+    ),
     "attack entries in the intrusion log": (
         """\
         patch:

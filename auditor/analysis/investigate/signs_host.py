@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
 
+import msgspec
+
 from auditor.analysis.investigate.case import Case, Happened, stop_code
 from auditor.analysis.investigate.moment import event_evidence, event_time, restarts
 from auditor.model.crash import hex_text
@@ -18,10 +20,13 @@ def host_signs(case: Case) -> Iterator[Sign]:
     yield from _earlier(case)
     yield _counted(case, "hardware_events", "hardware", "hardware errors that Windows recorded")
     disk = _counted(case, "disk_errors", "disk", "errors of disks")
+    damage = _counted(case, "volume_damage", "volume", "damaged volumes that Windows recorded")
+    if disk.state is False and damage.state:
+        disk = msgspec.structs.replace(disk, state=None, text=f"{disk.text}, but of a volume: whether its disk failed is not known")
     yield disk
     yield _on_page_file(case)
     yield _counted(case, "paging_errors", "paging", "errors while a page was read or written")
-    yield _counted(case, "volume_damage", "volume", "damaged volumes that Windows recorded")
+    yield damage
     yield _counted(case, "memory_exhausted", "exhaustion", "records of exhausted memory or pool")
     yield from _volumes(case)
     yield _counted(case, "services_failed", "service_failed", "services that failed or hung", minutes="service")
