@@ -13,7 +13,7 @@ from auditor.cli.flags import Everywhere, flag, verb
 from auditor.cli.interrupt import stopping
 from auditor.cli.remediate_plan import place_flags
 from auditor.cli.remediate_tools import MAX_AGE, Applying, playing, refuse_words, tools_for
-from auditor.cli.say import Outputs
+from auditor.cli.say import Outputs, Renderings
 from auditor.cli.waiving import waivers_flag
 from auditor.model.errors import UsageError
 
@@ -90,10 +90,8 @@ def apply(every: Everywhere, file: Path, digest: str, **values: Any) -> int:
     from auditor.model.plan import RemediationDocument
     from auditor.remediation.apply import apply_plan
     from auditor.remediation.planfile import read_plan
-    from auditor.report.json_ import json_text
-    from auditor.report.remediation import record_text
 
-    outputs = Outputs.plan(every, ("table", "json"))
+    outputs = Outputs.plan(every, ("table", "json", "markdown"))
     options, asking = _split(values)
     refuse_words(every)
     plan, found = read_plan(file, digest)
@@ -103,14 +101,27 @@ def apply(every: Everywhere, file: Path, digest: str, **values: Any) -> int:
     with stopping(words) as stop, tools_for(every, options, asking, stop) as tools:
         record = apply_plan(plan, found, tools, limits, resume=options.resume)
         document = RemediationDocument(record=record, events=tuple(tools.store.remediation_events(record.id)))
-    _show(outputs, document, record_text, json_text)
+    _show(outputs, document)
     return apply_code(record)
 
 
-def _show(outputs: Outputs, document: RemediationDocument, text: Any, json_text: Any) -> None:
-    outputs.emit({"table": lambda: text(document, events=False), "json": lambda: json_text(document)})
+def _show(outputs: Outputs, document: RemediationDocument) -> None:
+    outputs.emit(record_renderings(document, events=False))
     outputs.say_files()
     outputs.say(f"Every task: auditor remediate show {document.record.id}")
+
+
+def record_renderings(document: RemediationDocument, *, events: bool = True) -> Renderings:
+    """An application in every format that it has."""
+    from auditor.report.json_ import json_text
+    from auditor.report.remediation import record_text
+    from auditor.report.remediation_markdown import record_markdown
+
+    return {
+        "table": lambda: record_text(document, events=events),
+        "json": lambda: json_text(document),
+        "markdown": lambda: record_markdown(document),
+    }
 
 
 def apply_code(record: RemediationRecord) -> int:

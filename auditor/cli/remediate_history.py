@@ -36,12 +36,10 @@ def history(every: Everywhere, host: str | None) -> int:
 @verb("show", click.Argument(["name"], metavar="ID"))
 def show(every: Everywhere, name: str) -> int:
     """Show an application: its waves, what became of each finding, what is left to a person, and every task. `last` is the latest."""
-    from auditor.report.json_ import json_text
-    from auditor.report.remediation import record_text
+    from auditor.cli.remediate_apply import record_renderings
 
-    outputs = Outputs.plan(every, ("table", "json"))
-    document = _document(every, name)
-    outputs.emit({"table": lambda: record_text(document), "json": lambda: json_text(document)})
+    outputs = Outputs.plan(every, ("table", "json", "markdown"))
+    outputs.emit(record_renderings(_document(every, name)))
     outputs.say_files()
     return 0
 

@@ -98,13 +98,20 @@ def plan(every: Everywhere, **values: object) -> int:
     from auditor.remediation.planfile import write_plan
     from auditor.report.json_ import json_text
     from auditor.report.remediation import plan_text
+    from auditor.report.remediation_markdown import plan_markdown
 
-    outputs = Outputs.plan(every, ("table", "json"))
+    outputs = Outputs.plan(every, ("table", "json", "markdown"))
     options = msgspec.convert(values, type=Planning)
     found = _made(every, options, load(every))
     digest = write_plan(options.plan, found)
     document = {"schema_version": 1, "file": str(options.plan), "digest": digest, "plan": found}
-    outputs.emit({"table": lambda: plan_text(found, width()), "json": lambda: json_text(document)})
+    outputs.emit(
+        {
+            "table": lambda: plan_text(found, width()),
+            "json": lambda: json_text(document),
+            "markdown": lambda: plan_markdown(found, digest),
+        }
+    )
     outputs.say_files()
     outputs.say(f"The plan is in {options.plan}; its digest is {digest}")
     missing = any(host.missing for action in found.actions for host in action.hosts)

@@ -20,7 +20,7 @@ from auditor.report.text import clip, safe_text
 
 LONGEST = 400
 """Characters of a message or difference that are shown."""
-_VERDICTS = {"fixed": "fixed", "still_there": "still there", "got_worse": "got worse", "not_checked": "not checked"}
+VERDICT_WORDS = {"fixed": "fixed", "still_there": "still there", "got_worse": "got worse", "not_checked": "not checked"}
 
 
 def plan_text(plan: Plan, width: int) -> str:
@@ -58,11 +58,12 @@ def _host(plan: Plan, remedy: str, host: str) -> PlanHost:
 
 
 def _values(host: PlanHost) -> str:
-    lines = [f"{value.name}={_text(value.value)} ({value.origin})" for value in host.values]
+    lines = [f"{value.name}={value_text(value.value)} ({value.origin})" for value in host.values]
     return "; ".join([*lines, *(f"{name}=? (secret)" for name in host.secrets)])
 
 
-def _text(value: object) -> str:
+def value_text(value: object) -> str:
+    """A value on one line."""
     return ", ".join(map(str, value)) if isinstance(value, tuple) else str(value)
 
 
@@ -99,7 +100,13 @@ def _checked(host: CheckedHost) -> str:
     lines = [safe_text(f"{host.host}: {host.remedy} by {host.way}: {host.outcome.replace('_', ' ')}{why}")]
     lines += [safe_text(f"  note: {note}") for note in host.notes]
     for step in host.steps:
-        mark = f"would change: {step.changes or 'see below'}" if step.would_change else f"left to a person: {step.by_hand}" if step.by_hand else "nothing to change"
+        mark = (
+            f"would change: {step.changes or 'see below'}"
+            if step.would_change
+            else f"left to a person: {step.by_hand}"
+            if step.by_hand
+            else "nothing to change"
+        )
         lines.append(safe_text(f"  {step.title}: {mark}"))
         lines += [f"    {line}" for task in step.tasks for line in _task(task)]
     return "\n".join(lines)
@@ -130,8 +137,8 @@ def history_table(records: Sequence[RemediationRecord], width: int) -> str:
 
 def verdict_words(record: RemediationRecord) -> str:
     """How many findings of each verdict."""
-    counts = {name: sum(1 for verdict in record.verdicts if verdict.verdict == name) for name in _VERDICTS}
-    return ", ".join(f"{count} {_VERDICTS[name]}" for name, count in counts.items() if count)
+    counts = {name: sum(1 for verdict in record.verdicts if verdict.verdict == name) for name in VERDICT_WORDS}
+    return ", ".join(f"{count} {VERDICT_WORDS[name]}" for name, count in counts.items() if count)
 
 
 def record_text(document: RemediationDocument, *, events: bool = True) -> str:
@@ -144,7 +151,7 @@ def record_text(document: RemediationDocument, *, events: bool = True) -> str:
     parts = ["\n".join(map(safe_text, head))]
     parts += [_wave(wave) for wave in record.waves]
     titles = {finding.id: f"{finding.id} {finding.title} ({', '.join(finding.hosts)})" for finding in record.plan.findings}
-    told = [f"{titles.get(v.finding, v.finding)}: {_VERDICTS[v.verdict]}{': ' + v.reason if v.reason else ''}" for v in record.verdicts]
+    told = [f"{titles.get(v.finding, v.finding)}: {VERDICT_WORDS[v.verdict]}{': ' + v.reason if v.reason else ''}" for v in record.verdicts]
     parts += _block("Findings, by reading again", told)
     parts += _block("Left to a person", list(record.by_hand))
     if events:
