@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from itertools import islice
 from pathlib import Path
 
+from auditor.inventory.iniplace import ini_position
 from auditor.model.errors import AuditorError, InventoryError, UsageError
 
 _FAILED_SOURCE = re.compile(r"Completely failed to parse inventory source (.+)")
@@ -83,10 +84,11 @@ def _what_is_wrong(text: str, failed: Path) -> tuple[str, str]:
             return f"it {_PLUGIN} ({_KNOWN[4][1]})", ""
         if position := yaml_position(failed):
             return position[2], f":{position[0]}:{position[1]}"
-    for pattern, words in _KNOWN:
-        if match := pattern.search(text):
-            return words.format(*match.groups()), ""
-    return "neither INI nor YAML as Ansible reads them", ""
+    known = next((words.format(*match.groups()) for pattern, words in _KNOWN if (match := pattern.search(text))), None)
+    position = ini_position(failed) if failed.is_file() else None
+    if position is not None and known in (None, position[2]):
+        return position[2], f":{position[0]}:{position[1]}"
+    return known or "neither INI nor YAML as Ansible reads them", ""
 
 
 def yaml_position(file: Path) -> tuple[int, int, str] | None:

@@ -29,7 +29,10 @@ def error_of(*sources: Path, limit: str | None = None, vault: tuple[Path, ...] =
 @pytest.mark.parametrize(
     ("name", "text", "words"),
     [
-        ("a.ini", f"[win]\nh1 ansible_password=my {SECRET}\n", "a.ini: not a readable Ansible inventory: a host line has a word"),
+        ("a.ini", f"[win]\nh1 ansible_password=my {SECRET}\n", "a.ini:2:1: not a readable Ansible inventory: a host line has a word"),
+        ("d.ini", "h1\n\n  [win\nh2\n", "d.ini:3:3: not a readable Ansible inventory: a line is neither a section nor a host"),
+        ("e.ini", "[win:vars]\nansible_port: 1\n[win]\nh1\n", "e.ini:2:1: not a readable Ansible inventory: a variable of a section"),
+        ("f.ini", "[win]\nh1 ansible_user='x\n", "f.ini:2:1: not a readable Ansible inventory: a quotation does not end"),
         ("b.yml", f'all:\n  hosts:\n    h1:\n      ansible_password: "{SECRET}\n', "b.yml:4:25: not a readable Ansible inventory"),
         ("c.yml", f"all:\n  hosts: [h1, {SECRET}\n", "c.yml:"),
         ("d.ini", "[win:vars]\nx=1\n", "section [win:vars] belongs to a group that is not defined"),
