@@ -29,7 +29,7 @@ def _shared_flags() -> list[click.Parameter]:
     hours = click.FloatRange(10, 86_400)
     return [
         flag("--secrets", type=path, metavar="FILE", help="YAML file of secrets, mode 0600; also AUDITOR_SECRET_<NAME>."),
-        flag("--deadline", type=hours, default=3600.0, metavar="SECONDS", help="Time for one playbook over one wave."),
+        flag("--play-time", "deadline", type=hours, default=3600.0, metavar="SECONDS", help="Time for one playbook over one wave."),
         *place_flags(),
         *(one for one in asking_flags() if one.name != "lab"),
     ]

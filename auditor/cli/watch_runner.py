@@ -41,7 +41,14 @@ def running_flags() -> list[click.Parameter]:
         flag("--values", type=path, multiple=True, metavar="FILE", help="YAML file of values for these playbooks; may be repeated."),
         flag("--secrets", type=path, metavar="FILE", help="YAML file of secrets for them, mode 0600; also AUDITOR_SECRET_<NAME>."),
         flag("--allow-restart", is_flag=True, help="Let them restart hosts where they need it."),
-        flag("--deadline", type=click.FloatRange(10, 86_400), default=3600.0, metavar="SECONDS", help="Time for one of them."),
+        flag(
+            "--play-time",
+            "deadline",
+            type=click.FloatRange(10, 86_400),
+            default=3600.0,
+            metavar="SECONDS",
+            help="Time for one of them.",
+        ),
         *place_flags(),
     ]
 
