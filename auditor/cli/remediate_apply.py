@@ -29,7 +29,7 @@ def _shared_flags() -> list[click.Parameter]:
     hours = click.FloatRange(10, 86_400)
     return [
         flag("--secrets", type=path, metavar="FILE", help="YAML file of secrets, mode 0600; also AUDITOR_SECRET_<NAME>."),
-        flag("--play-time", "deadline", type=hours, default=3600.0, metavar="SECONDS", help="Time for one playbook over one wave."),
+        flag("--play-time", type=hours, default=3600.0, metavar="SECONDS", help="Time for one playbook over one wave."),
         *place_flags(),
         *(one for one in asking_flags() if one.name != "lab"),
     ]
@@ -52,7 +52,7 @@ def check(every: Everywhere, file: Path, digest: str | None, **values: Any) -> i
     refuse_words(every)
     plan, found = read_plan(file, digest)
     with stopping("stopping; nothing was changed") as stop:
-        document = check_plan(plan, found, playing(every, options, asking, stop), Limits(deadline_seconds=options.deadline))
+        document = check_plan(plan, found, playing(every, options, asking, stop), Limits(deadline_seconds=options.play_time))
     outputs.emit({"table": lambda: check_text(document), "json": lambda: json_text(document)})
     outputs.say_files()
     return _check_code(document)
@@ -147,7 +147,7 @@ def _limits(options: Applying) -> Any:
     from auditor.remediation.tools import Limits
 
     age = parse_age(options.max_age).total_seconds()
-    return Limits(max_age_seconds=age, max_failures=options.max_failures, deadline_seconds=options.deadline)
+    return Limits(max_age_seconds=age, max_failures=options.max_failures, deadline_seconds=options.play_time)
 
 
 def _refuse_unasked(plan: Plan, options: Applying) -> None:

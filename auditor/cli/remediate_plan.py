@@ -32,8 +32,8 @@ class Planning(msgspec.Struct, frozen=True, kw_only=True):
     rule: tuple[str, ...]
     host: tuple[str, ...]
     remedy: str | None
-    ordered: bool
-    words: tuple[str, ...]
+    without_finding: bool
+    set: tuple[str, ...]
     values: tuple[Path, ...]
     way: tuple[str, ...]
     apart: tuple[str, ...]
@@ -70,8 +70,8 @@ def _flags() -> list[click.Parameter]:
         flag("--rule", multiple=True, metavar="ID", help="All findings of a rule; may be repeated."),
         flag("--host", multiple=True, metavar="HOST", help="Change only this host; alone: for all its findings; may be repeated."),
         flag("--remedy", metavar="PLAYBOOK", help="This playbook in place of the rules' own."),
-        flag("--without-finding", "ordered", is_flag=True, help="Order --remedy on --host, whatever was found."),
-        flag("--set", "words", multiple=True, metavar="HOST:NAME=VALUE", help="A value that a playbook needs; * is every host."),
+        flag("--without-finding", is_flag=True, help="Order --remedy on --host, whatever was found."),
+        flag("--set", multiple=True, metavar="HOST:NAME=VALUE", help="A value that a playbook needs; * is every host."),
         flag("--values", type=path, multiple=True, metavar="FILE", help="YAML file of values: `HOST: {NAME: VALUE}`; may be repeated."),
         flag(
             "--way", multiple=True, metavar="HOST=WAY", help="How a host is changed: modules, raw or person.  [default: by its PowerShell]"
@@ -171,7 +171,7 @@ def _inventory(every: Everywhere, options: Planning) -> Inventory | None:
 def _chosen(options: Planning, groups: Mapping[str, tuple[str, ...]], limited: bool) -> Chosen:
     from auditor.remediation.gather import Chosen
 
-    if options.ordered and not (options.remedy and options.host and not options.finding and not options.rule):
+    if options.without_finding and not (options.remedy and options.host and not options.finding and not options.rule):
         raise UsageError("--without-finding goes with --remedy and --host only", next_step="Leave out --finding and --rule.")
     if unknown := [name for name in options.apart if name not in groups]:
         raise UsageError(f"--apart {unknown[0]}: the inventory has no such group", next_step="Name the inventory with -i.")
@@ -182,8 +182,8 @@ def _chosen(options: Planning, groups: Mapping[str, tuple[str, ...]], limited: b
         rules=options.rule,
         hosts=options.host,
         remedy=options.remedy,
-        values=given_values(options.words, options.values),
+        values=given_values(options.set, options.values),
         ways=ways_of(options.way),
         apart={name: groups[name] for name in options.apart},
-        ordered=options.ordered,
+        ordered=options.without_finding,
     )

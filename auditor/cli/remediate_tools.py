@@ -39,7 +39,7 @@ class Applying(msgspec.Struct, frozen=True, kw_only=True):
     collections: Path | None
     operator_inventory: tuple[Path, ...]
     secrets: Path | None
-    deadline: float
+    play_time: float
     yes: bool = False
     expect_hosts: int | None = None
     max_failures: int = 0

@@ -27,7 +27,7 @@ class Running(msgspec.Struct, frozen=True, kw_only=True):
     values: tuple[Path, ...]
     secrets: Path | None
     allow_restart: bool
-    deadline: float
+    play_time: float
     playbooks: Path | None
     collections: Path | None
     operator_inventory: tuple[Path, ...]
@@ -43,7 +43,6 @@ def running_flags() -> list[click.Parameter]:
         flag("--allow-restart", is_flag=True, help="Let them restart hosts where they need it."),
         flag(
             "--play-time",
-            "deadline",
             type=click.FloatRange(10, 86_400),
             default=3600.0,
             metavar="SECONDS",
@@ -72,7 +71,7 @@ def runner_of(every: Everywhere, options: Running, asking: Asking) -> Callable[[
             collections=options.collections,
             operator_inventory=options.operator_inventory,
             secrets=options.secrets,
-            deadline=options.deadline,
+            play_time=options.play_time,
             yes=True,
         )
         folder = options.playbooks or shipped("playbooks")
@@ -86,7 +85,7 @@ def runner_of(every: Everywhere, options: Running, asking: Asking) -> Callable[[
                 collections=find_collections(options.collections),
                 values=values,
                 restart_allowed=options.allow_restart,
-                limits=Limits(deadline_seconds=options.deadline),
+                limits=Limits(deadline_seconds=options.play_time),
             )
 
     return run

@@ -113,7 +113,7 @@ class World:
             values=(values,),
             secrets=None,
             allow_restart=False,
-            deadline=300.0,
+            play_time=300.0,
             playbooks=Path(self._playbooks[1]) if self._playbooks else None,
             collections=collections,
             operator_inventory=(self.lab.operator_inventory,),
