@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pty
+import signal
 import subprocess
 import time
 from collections.abc import Iterator
@@ -163,9 +164,7 @@ def test_killed_in_the_middle_it_is_interrupted_and_a_new_plan_goes_on(agents: W
     planned = agents.plan(*SERVICE)
     command = agents.apply_command(planned.document["digest"], 3)
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as child:
-        deadline = time.monotonic() + 60
-        while not _events(agents) and child.poll() is None and time.monotonic() < deadline:
-            time.sleep(0.02)
+        _wait_for_events(agents, child)
         child.kill()
         _, err = child.communicate(timeout=30)
     assert child.returncode == -9, err
@@ -179,6 +178,17 @@ def test_killed_in_the_middle_it_is_interrupted_and_a_new_plan_goes_on(agents: W
     applied = agents.apply(planned.document["digest"], len(left))
     assert applied.code == 0, applied.err
     assert not _left(agents)
+
+
+def test_the_first_signal_lets_the_wave_be_verified_and_no_further_one_begin(agents: World) -> None:
+    planned = agents.plan(*SERVICE)
+    with subprocess.Popen(agents.apply_command(planned.document["digest"], 3), stdout=subprocess.PIPE, stderr=subprocess.PIPE) as child:
+        _wait_for_events(agents, child)
+        child.send_signal(signal.SIGINT)
+        out, err = child.communicate(timeout=120)
+    record = json.loads(out)["record"]
+    assert (child.returncode, record["state"], record["reason"]) == (1, "held", "wave 2 was not let begin"), err
+    assert [verdict["verdict"] for verdict in record["verdicts"]] == ["fixed", "not_checked", "not_checked"]
 
 
 def test_a_person_is_asked_before_each_wave(agents: World) -> None:
@@ -195,6 +205,12 @@ def test_a_person_is_asked_before_each_wave(agents: World) -> None:
     assert (record["state"], record["reason"]) == ("held", "wave 2 was not let begin")
     assert err.count(b"Change these hosts now? Write yes: ") == 2
     assert len(_left(agents)) == 2
+
+
+def _wait_for_events(agents: World, child: subprocess.Popen[bytes]) -> None:
+    deadline = time.monotonic() + 60
+    while not _events(agents) and child.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.02)
 
 
 def _events(agents: World) -> bool:
