@@ -129,7 +129,7 @@ def _made(every: Everywhere, options: Planning, matrix: Matrix) -> Plan:
     from auditor.matrix.remedies import load_remedies
     from auditor.model.places import shipped
     from auditor.playbooks import find_collections
-    from auditor.remediation.gather import gather
+    from auditor.remediation.gather import gather, refuse_without_collections
     from auditor.remediation.process import applicant
     from auditor.store import default_path, open_store
 
@@ -156,7 +156,9 @@ def _made(every: Everywhere, options: Planning, matrix: Matrix) -> Plan:
         window=window,
         restart_allowed=options.allow_restart,
     )
-    return make_plan(request, made, undetermined)
+    found = make_plan(request, made, undetermined)
+    refuse_without_collections(found)
+    return found
 
 
 def _inventory(every: Everywhere, options: Planning) -> Inventory | None:

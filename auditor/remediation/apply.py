@@ -158,6 +158,10 @@ class _Application:
         earlier = [item for item in all_items(self.plan) if item in self.begun]
         for verdict in verdicts(findings_of(self.plan, earlier), first.report, first.report, first.digests):
             found.setdefault(verdict.finding, verdict)
+        before = f"begun by {self.journal.record.continues}, and it has no finding to read again"
+        for item in earlier:
+            if not host_of(self.plan, item).findings:
+                found.setdefault(key(item), FindingVerdict(finding=key(item), verdict="not_checked", reason=before))
         wanted = [finding.id for finding in self.plan.findings]
         wanted += [key(item) for item in all_items(self.plan) if not host_of(self.plan, item).findings]
         return tuple(found.get(one) or FindingVerdict(finding=one, verdict="not_checked", reason="nothing was begun") for one in wanted)

@@ -18,7 +18,7 @@ from auditor.model.remedy import Remedy
 from auditor.model.rule import Matrix
 from auditor.playbooks import Collections
 from auditor.remediation.apply import apply_plan
-from auditor.remediation.gather import Chosen, gather
+from auditor.remediation.gather import Chosen, gather, refuse_without_collections
 from auditor.remediation.planfile import digest_of, plan_text
 from auditor.remediation.record import stamp
 from auditor.remediation.tools import Limits, Tools
@@ -52,6 +52,7 @@ def run_contingency(
         restart_allowed=restart_allowed,
     )
     plan = make_plan(request, made, undetermined)
+    refuse_without_collections(plan)
     _refuse_missing(plan)
     record = apply_plan(plan, digest_of(plan_text(plan, f"case {case.id}").encode("ascii")), tools, limits)
     return _told(record)

@@ -15,11 +15,12 @@ from auditor.analysis.planning.pairs import apart_of
 from auditor.model.errors import RemediationError
 from auditor.model.finding import Finding, Report
 from auditor.model.host import Snapshot
-from auditor.model.plan import PlanEvidence
+from auditor.model.plan import Plan, PlanEvidence
 from auditor.model.remedy import Remedy
 from auditor.model.rule import Matrix
 from auditor.model.version import Version, parse_version
 from auditor.playbooks import Collections, foundation
+from auditor.playbooks.collections import missing
 from auditor.store import Store, StoredState
 
 SHORTEST_ID = 6
@@ -97,6 +98,12 @@ def chosen_findings(report: Report, chosen: Chosen) -> tuple[Finding, ...]:
     if not found:
         raise RemediationError("the last report has no such finding", next_step="`auditor report` shows what it has")
     return tuple(found)
+
+
+def refuse_without_collections(plan: Plan) -> None:
+    """Raises PlaybookError where hosts are to be changed by modules that are not installed here: the plan could not be bound to them."""
+    if any(host.way == "modules" for action in plan.actions if not action.collections for host in action.hosts):
+        raise missing()
 
 
 def _one(text: str, report: Report) -> None:

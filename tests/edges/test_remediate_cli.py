@@ -68,7 +68,14 @@ def call(tmp_path: Path) -> Call:
         store.save_results(name, asked)
         store.finish_run(name, evaluate(asked, matrix, run_of(name, now, matrix)))
 
+    for name in ("ansible", "community"):
+        folder = tmp_path / "coll" / "ansible_collections" / name / "windows"
+        folder.mkdir(parents=True)
+        (folder / "MANIFEST.json").write_text('{"collection_info": {"version": "3.0.0"}}')
+
     def plan(*words: str) -> int:
+        if "--collections" not in words:
+            words = (*words, "--collections", str(tmp_path / "coll"))
         places = ["--store", str(tmp_path / "s.db"), "--matrix", str(tmp_path / "own"), "--playbooks", str(PLAYBOOKS)]
         return run(["remediate", "plan", *places, "--plan", str(tmp_path / "plan.yml"), *words])
 
@@ -109,6 +116,14 @@ def test_only_the_chosen_host_is_changed(call: Call, tmp_path: Path) -> None:
     assert call(*CHOSEN, "--set", "*:service=AcmeAgent", "--host", "old") == 0
     plan, _ = read_plan(tmp_path / "plan.yml")
     assert [h.host for h in plan.actions[0].hosts] == ["old"]
+
+
+def test_a_plan_by_modules_needs_the_collections(call: Call, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert call(*CHOSEN, "--set", "*:service=x", "--collections", str(tmp_path)) == 1
+    assert "not both of ansible.windows and community.windows are in it" in " ".join(capsys.readouterr().err.split())
+    assert call(*CHOSEN, "--set", "*:service=x") == 0
+    plan, _ = read_plan(tmp_path / "plan.yml")
+    assert plan.actions[0].collections == {"ansible.windows": "3.0.0", "community.windows": "3.0.0"}
 
 
 def test_an_order_without_a_finding(call: Call, tmp_path: Path) -> None:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-import msgspec
 import pytest
 
 from auditor.model.case import Case, CaseCondition, Contingency
 from auditor.model.errors import RemediationError
 from auditor.model.rule import Matrix
+from auditor.playbooks import Collections, foundation
 from auditor.remediation.contingency import run_contingency
 from auditor.remediation.tools import Limits
 from auditor.store import open_store
@@ -40,9 +40,8 @@ def world(tmp_path: Path) -> Iterator[World]:
 
 
 def _run(world: World, folder: Path, **values: str) -> str:
-    from auditor.playbooks import foundation
-
-    world.ground = msgspec.structs.replace(foundation(folder, REMEDY, None), minimum_powershell=GROUND.minimum_powershell)
+    collections = Collections(folder, GROUND.collections)
+    world.ground = foundation(folder, REMEDY, collections)
     matrix = Matrix(rules=(), signatures=(), digest="m")
     given = {("*", name): value for name, value in values.items()}
     return run_contingency(
@@ -51,7 +50,7 @@ def _run(world: World, folder: Path, **values: str) -> str:
         matrix,
         {REMEDY: remedy_of()},
         folder=folder,
-        collections=None,
+        collections=collections,
         values=given,
         restart_allowed=False,
         limits=Limits(lease_seconds=40),
