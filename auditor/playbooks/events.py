@@ -33,10 +33,16 @@ class Hidden:
 
     def clean(self, text: str, limit: int = LONGEST) -> str:
         """The text without secrets, its end kept where it is too long: errors stand at the end."""
+        text = storable(text)
         for secret in self._secrets:
             text = text.replace(secret, HIDDEN)
         text = redact(text[-4 * limit :])
         return text if len(text) <= limit else f"… {text[-limit:]}"
+
+
+def storable(text: str) -> str:
+    """The text without lone surrogates, which Ansible makes of bytes that are no UTF-8 and which no store takes."""
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def task_event(event: Mapping[str, Any], number: int, hidden: Hidden) -> TaskEvent | None:
@@ -51,11 +57,11 @@ def task_event(event: Mapping[str, Any], number: int, hidden: Hidden) -> TaskEve
         status = "changed"
     if status == "failed" and data.get("ignore_errors") is True:
         status = "ignored"
-    task = str(data.get("task", ""))[:300]
+    task = storable(str(data.get("task", ""))[:300])
     title, bar, _ = task.partition(" | ")
     return TaskEvent(
         number=number,
-        host=str(data.get("host", ""))[:300],
+        host=storable(str(data.get("host", ""))[:300]),
         task=task,
         step=step_id(title) if bar else None,
         status=status,
