@@ -13,7 +13,7 @@ from auditor.model.plan import FindingVerdict, Plan, WaveItem, WaveRecord
 from auditor.model.remedy import HostReport, HostRun, RunRequest, RunResult
 from auditor.remediation.expectation import expect
 from auditor.remediation.lookup import findings_of, host_of, hosts_to_read, key
-from auditor.remediation.outcome import NOT_BEGUN, failures, left_to_person, outcomes, restart_waiting, to_take_back
+from auditor.remediation.outcome import NOT_BEGUN, failures, left_to_person, outcomes, person_needed, restart_waiting, to_take_back
 from auditor.remediation.permit import secrets_for
 from auditor.remediation.record import Journal
 from auditor.remediation.rollback import take_back
@@ -115,9 +115,17 @@ def judged(plan: Plan, wave: WaveRecord, before: Reading, after: Reading) -> tup
     """The verdicts on what a wave did, by another reading."""
     waiting = restart_waiting(wave.reports, wave.items)
     found = verdicts(findings_of(plan, wave.items), before.report, after.report, after.digests, waiting)
-    ordered = tuple(
-        order_verdict(item.remedy, item.host, before.report, after.report, after.digests)
-        for item in wave.items
-        if not host_of(plan, item).findings
-    )
+    ordered = tuple(_order(wave, item, before, after) for item in wave.items if not host_of(plan, item).findings)
     return (*left_to_person(plan, wave, found), *ordered)
+
+
+def _order(wave: WaveRecord, item: WaveItem, before: Reading, after: Reading) -> FindingVerdict:
+    """An order has no finding that could be gone: what its play said of reading again counts, and whether something new is wrong."""
+    found = order_verdict(item.remedy, item.host, before.report, after.report, after.digests)
+    if found.verdict != "fixed":
+        return found
+    if why := wave.failed.get(key(item)):
+        return FindingVerdict(finding=key(item), verdict="not_checked", reason=f"the play failed: {why}"[:500])
+    if person_needed(wave, item):
+        return FindingVerdict(finding=key(item), verdict="not_checked", reason=f"{item.host}: left to a person")
+    return found

@@ -343,6 +343,9 @@ def test_an_order_without_a_finding_is_verified_too(world: World) -> None:
     plan = plan_of(world.read(["a", "b", "c"]), world.store, ("b",), remedy_of(), "good", ordered=("b",))
     world.on_run = lambda request: world.worse.add("b")
     assert [v.verdict for v in world.apply(plan).verdicts] == ["got_worse"]
+    plan = plan_of(world.read(["a", "b", "c"]), world.store, ("c",), remedy_of(), "good", ordered=("c",))
+    world.plays = {"c": "exit code 1603"}
+    assert [(v.verdict, v.reason) for v in world.apply(plan).verdicts] == [("not_checked", "the play failed: exit code 1603")]
 
 
 def test_the_record_names_who_did_it(world: World) -> None:

@@ -63,7 +63,7 @@ class World:
         self._operator = ["--operator-inventory", str(lab.operator_inventory)]
         self._inventory = ["-i", str(lab.inventory)]
         collections = os.environ.get("AUDITOR_COLLECTIONS")
-        self._collections = ["--collections", collections] if collections else []
+        self.collections = ["--collections", collections] if collections else []
 
     def call(self, *words: str) -> Said:
         """The program with these words."""
@@ -78,14 +78,14 @@ class World:
 
     def plan(self, *words: str) -> Said:
         """A plan from the last report."""
-        places = (*self._operator, *self._playbooks, *self._collections)
+        places = (*self._operator, *self._playbooks, *self.collections)
         return self.call(
             "remediate", "plan", *self._store, *self._matrix, *places, "--plan", str(self.plan_file), "--format", "json", *words
         )
 
     def check(self) -> Said:
         """The plan in check mode."""
-        places = (*self._inventory, *self._operator, *self._playbooks, *self._collections)
+        places = (*self._inventory, *self._operator, *self._playbooks, *self.collections)
         return self.call("remediate", "check", str(self.plan_file), *places, "--format", "json")
 
     def apply(self, digest: str, hosts: int, *words: str) -> Said:
@@ -97,7 +97,7 @@ class World:
         return [sys.executable, "-m", "auditor", *self._apply(digest, hosts)]
 
     def _apply(self, digest: str, hosts: int) -> tuple[str, ...]:
-        places = (*self._inventory, *self._operator, *self._playbooks, *self._collections, *self._store, *self._matrix)
+        places = (*self._inventory, *self._operator, *self._playbooks, *self.collections, *self._store, *self._matrix)
         asked = ("--digest", digest, "--yes", "--expect-hosts", str(hosts), "--format", "json")
         return ("remediate", "apply", str(self.plan_file), *places, *asked)
 
@@ -107,7 +107,7 @@ class World:
         matrix = (Path(self._matrix[1]),) if self._matrix else ()
         store = self._store[1]
         every = Everywhere(inventory=(self.lab.inventory,), limit=None, store=store, matrix=matrix, format=None, output=(), verbose=0)
-        collections = Path(self._collections[1]) if self._collections else None
+        collections = Path(self.collections[1]) if self.collections else None
         running = Running(
             run_contingencies=True,
             values=(values,),
