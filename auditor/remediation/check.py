@@ -11,8 +11,8 @@ from auditor.remediation.lookup import all_items, host_of, key
 from auditor.remediation.outcome import outcomes
 from auditor.remediation.permit import refuse_unfit
 from auditor.remediation.record import stamp
+from auditor.remediation.runs import request_of
 from auditor.remediation.tools import Limits, Playing
-from auditor.remediation.wave import request_of
 
 MOST_UNREACHED = 2
 """After so many hosts that could not be reached, none is tried with the same account."""
@@ -27,7 +27,7 @@ def check_plan(plan: Plan, digest: str, tools: Playing, limits: Limits) -> Check
         played = [item for item in items if host_of(plan, item).way != "person"]
         events: list[TaskEvent] = []
         result = _played(plan, played, tools, limits, events)
-        reports, failed = outcomes(result, played)
+        reports, failed = outcomes(result, played, {event.host for event in events})
         for item in items:
             found[key(item)] = _host(plan, item, reports.get(key(item)), failed.get(key(item), ""), result, events)
     hosts = tuple(found[key(item)] for item in all_items(plan))

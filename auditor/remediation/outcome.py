@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from auditor.model.plan import FindingVerdict, Plan, WaveItem, WaveRecord
 from auditor.model.remedy import HostReport, RunResult
@@ -19,20 +19,20 @@ _WORDS = {
 }
 
 
-def outcomes(result: RunResult, items: Sequence[WaveItem]) -> tuple[dict[str, HostReport], dict[str, str]]:
-    """Reports and failures of a run by item."""
+def outcomes(result: RunResult, items: Sequence[WaveItem], heard: Collection[str]) -> tuple[dict[str, HostReport], dict[str, str]]:
+    """Reports and failures of a run by item. `heard` are hosts of which a task's end was told: on others nothing was begun."""
     reports: dict[str, HostReport] = {}
     failed: dict[str, str] = {}
     for item in items:
         report = result.reports.get(item.host)
         if report is not None:
             reports[key(item)] = report
-        if why := _why_failed(result, item.host, report):
+        if why := _why_failed(result, item.host, report, item.host in heard):
             failed[key(item)] = why
     return reports, failed
 
 
-def _why_failed(result: RunResult, host: str, report: HostReport | None) -> str:
+def _why_failed(result: RunResult, host: str, report: HostReport | None, heard: bool) -> str:
     told = result.failed.get(host, "")
     if report is not None and report.outcome not in WELL:
         notes = "; ".join(report.notes[:3])
@@ -40,7 +40,7 @@ def _why_failed(result: RunResult, host: str, report: HostReport | None) -> str:
     if told:
         return told
     if report is None:
-        lead = NOT_BEGUN if result.status == "refused" else ""
+        lead = "" if heard else NOT_BEGUN
         return lead + (result.reason or "the play told nothing at its end")
     return ""
 

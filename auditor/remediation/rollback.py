@@ -8,11 +8,10 @@ import msgspec
 
 from auditor.model.errors import AuditorError
 from auditor.model.plan import Plan, WaveItem, WaveRecord
-from auditor.model.remedy import HostRun, RunRequest, RunResult
-from auditor.remediation.lookup import action_of, host_of, key
+from auditor.remediation.lookup import action_of, key
 from auditor.remediation.outcome import outcomes
-from auditor.remediation.permit import secrets_for
 from auditor.remediation.record import Journal
+from auditor.remediation.runs import request_of, run_noting
 from auditor.remediation.tools import Limits, Tools
 
 
@@ -30,8 +29,10 @@ def take_back(journal: Journal, plan: Plan, wave: WaveRecord, items: Sequence[Wa
     for remedy in reversed(list(dict.fromkeys(item.remedy for item in automatic))):
         mine = [item for item in automatic if item.remedy == remedy]
         tools.tell(f"taking back {remedy} on {', '.join(item.host for item in mine)}")
-        result = _run(journal, plan, wave, mine, tools, limits)
-        _, failed = outcomes(result, mine)
+        heard: set[str] = set()
+        before = {item.host: wave.reports[key(item)].before for item in mine}
+        result = run_noting(journal, request_of(plan, mine, tools, limits, check=False, before=before), tools, heard)
+        _, failed = outcomes(result, mine, heard)
         told |= {key(item): _failed(plan, item, failed[key(item)]) for item in mine if key(item) in failed}
         wave = _noted(journal, wave, told)
     played = [item for item in automatic if told[key(item)] == "begun"]
@@ -51,29 +52,6 @@ def _by_hand(plan: Plan, wave: WaveRecord, item: WaveItem) -> str:
     if report is None:
         return f"by hand, for the run told no state before it: {action.rollback_how}"
     return "" if report.before else "nothing was changed that could be taken back"
-
-
-def _run(journal: Journal, plan: Plan, wave: WaveRecord, items: Sequence[WaveItem], tools: Tools, limits: Limits) -> RunResult:
-    hosts = []
-    for item in items:
-        host = host_of(plan, item)
-        hosts.append(
-            HostRun(
-                host=item.host,
-                way=host.way,
-                values={value.name: value.value for value in host.values},
-                secrets=secrets_for(host, tools),
-                restart_allowed=plan.restart_allowed,
-                before=wave.reports[key(item)].before,
-            )
-        )
-    request = RunRequest(
-        remedy=items[0].remedy, hosts=tuple(hosts), phase="rollback", check=False, deadline_seconds=limits.deadline_seconds
-    )
-    try:
-        return tools.run(request, journal.event)
-    except AuditorError as error:
-        return RunResult(status="failed", reason=error.message)
 
 
 def _failed(plan: Plan, item: WaveItem, why: str) -> str:

@@ -10,14 +10,14 @@ import msgspec
 from auditor.analysis.planning.verdicts import order_verdict, verdicts
 from auditor.model.errors import AuditorError
 from auditor.model.plan import FindingVerdict, Plan, WaveItem, WaveRecord
-from auditor.model.remedy import HostReport, HostRun, RunRequest, RunResult
+from auditor.model.remedy import HostReport
 from auditor.remediation.expectation import expect
 from auditor.remediation.lookup import findings_of, host_of, hosts_to_read, key
 from auditor.remediation.outcome import NOT_BEGUN, failures, left_to_person, outcomes, person_needed, restart_waiting, to_take_back
-from auditor.remediation.permit import secrets_for
 from auditor.remediation.record import Journal
 from auditor.remediation.rollback import take_back
-from auditor.remediation.tools import Limits, Playing, Reading, Tools
+from auditor.remediation.runs import request_of, run_noting
+from auditor.remediation.tools import Limits, Reading, Tools
 
 
 def run_wave(
@@ -52,32 +52,11 @@ def _run_remedy(journal: Journal, plan: Plan, wave: WaveRecord, remedy: str, too
     items = [item for item in items if item not in by_person]
     if items:
         tools.tell(f"wave {wave.number}: {remedy} on {', '.join(item.host for item in items)}")
-        wave = _with(wave, *outcomes(_run(journal, plan, items, tools, limits), items))
+        heard: set[str] = set()
+        result = run_noting(journal, request_of(plan, items, tools, limits, check=False), tools, heard)
+        wave = _with(wave, *outcomes(result, items, heard))
     journal.wave(wave)
     return wave
-
-
-def request_of(plan: Plan, items: Sequence[WaveItem], tools: Playing, limits: Limits, *, check: bool) -> RunRequest:
-    """The run of one remedy over these hosts."""
-    hosts = [
-        HostRun(
-            host=host.host,
-            way=host.way,
-            values={value.name: value.value for value in host.values},
-            secrets=secrets_for(host, tools),
-            restart_allowed=plan.restart_allowed,
-        )
-        for host in (host_of(plan, item) for item in items)
-    ]
-    return RunRequest(remedy=items[0].remedy, hosts=tuple(hosts), check=check, deadline_seconds=limits.deadline_seconds)
-
-
-def _run(journal: Journal, plan: Plan, items: Sequence[WaveItem], tools: Tools, limits: Limits) -> RunResult:
-    try:
-        return tools.run(request_of(plan, items, tools, limits, check=False), journal.event)
-    except AuditorError as error:
-        journal.check()
-        return RunResult(status="refused", reason=error.message)
 
 
 def _for_person(plan: Plan, item: WaveItem) -> HostReport:

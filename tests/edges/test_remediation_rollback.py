@@ -67,7 +67,7 @@ def test_a_rollback_that_fails_is_told_with_what_a_person_does(world: World) -> 
 
     world.on_run = broken
     record = world.apply(plan)
-    assert _told(record) == "failed: there are no collections; by hand: set it back"
+    assert _told(record) == "failed: not begun: there are no collections; by hand: set it back"
     assert record.by_hand == (f"a: {_told(record)}",)
 
 
@@ -117,6 +117,18 @@ def test_a_run_that_told_no_state_before_is_left_to_a_person(world: World) -> No
     record = world.apply(plan)
     assert _told(record) == "by hand, for the run told no state before it: set it back"
     assert _phases(world) == [("run", ("a",))]
+
+
+def test_a_run_of_which_nothing_was_heard_left_the_host_as_it_was(world: World) -> None:
+    plan = world.plan("a")
+
+    def broken(_request: RunRequest) -> None:
+        raise PlaybookError("couldn't resolve module")
+
+    world.on_run = broken
+    record = world.apply(plan)
+    assert record.waves[0].failed == {KEY: "not begun: couldn't resolve module"}
+    assert (record.waves[0].rolled_back, record.by_hand, record.state) == ({}, (), "held")
 
 
 def test_a_play_that_refused_has_nothing_to_take_back(world: World) -> None:
