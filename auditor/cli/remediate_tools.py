@@ -14,7 +14,7 @@ import msgspec
 
 from auditor.cli.asking import Asking
 from auditor.cli.flags import Everywhere
-from auditor.cli.remediate_values import secrets_of_environment
+from auditor.cli.remediate_values import known_secrets
 from auditor.cli.waiving import with_waivers
 from auditor.model.errors import UsageError
 
@@ -53,7 +53,8 @@ def playing(every: Everywhere, options: Applying, asking: Asking, stop: threadin
     from auditor.remediation.tools import Playing
 
     sources = options.operator_inventory or every.inventory
-    plays = _plays(options, asking, _inventory(sources, asking, every.limit))
+    operator = _inventory(sources, asking, every.limit)
+    plays = _plays(options, asking, operator)
 
     def run(request: RunRequest, on_event: Callable[[TaskEvent], None]) -> RunResult:
         def heard(event: TaskEvent) -> None:
@@ -63,7 +64,7 @@ def playing(every: Everywhere, options: Applying, asking: Asking, stop: threadin
 
         return plays.run(request, heard)
 
-    return Playing(run=run, now=now, tell=tell, grounds=plays.grounds, secrets=secrets_of_environment(options.secrets))
+    return Playing(run=run, now=now, tell=tell, grounds=plays.grounds, secrets=known_secrets(options.secrets, operator))
 
 
 @contextlib.contextmanager
@@ -91,7 +92,7 @@ def tools_for(every: Everywhere, options: Applying, asking: Asking, stop: thread
             grounds=plays.grounds,
             ended=has_ended,
             by=applicant(),
-            secrets=secrets_of_environment(options.secrets),
+            secrets=known_secrets(options.secrets, operator),
         )
 
 

@@ -8,10 +8,13 @@ import stat
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from auditor.model.errors import UsageError
 from auditor.model.plan import Window
+
+if TYPE_CHECKING:
+    from auditor.inventory import Inventory
 
 Value = str | int | bool | tuple[str, ...]
 SECRET = "AUDITOR_SECRET_"  # noqa: S105 - the beginning of variables' names
@@ -128,6 +131,7 @@ def _time(part: str, text: str) -> datetime:
     return moment
 
 
-def secrets_of_environment(file: Path | None) -> dict[tuple[str, str], str]:
-    """The secrets of this process' environment and of a file."""
-    return given_secrets(file, os.environ)
+def known_secrets(file: Path | None, inventory: Inventory) -> dict[tuple[str, str], str]:
+    """The secrets of the inventory's hosts, of this process' environment and of a file; the file before the inventory."""
+    own = {(host, name): text for host, named in inventory.secrets.items() for name, one in named.items() if (text := one.reveal())}
+    return own | given_secrets(file, os.environ)

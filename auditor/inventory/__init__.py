@@ -24,6 +24,8 @@ from auditor.model.host import Target
 
 _log = logging.getLogger(__name__)
 _SHOWN = 5
+_SECRET = "auditor_secret_"  # noqa: S105 - the beginning of variables' names
+_KEPT = ("ansible_winrm_", _SECRET)
 
 
 class Inventory(msgspec.Struct, frozen=True, kw_only=True):
@@ -39,6 +41,8 @@ class Inventory(msgspec.Struct, frozen=True, kw_only=True):
     """Hosts that are no Windows targets (ssh, local, network devices)."""
     credentials: dict[str, Credential] = {}
     """Target to credential; a credential's representation hides its password."""
+    secrets: dict[str, dict[str, Credential]] = {}
+    """Target to secrets that playbooks take, by name: its variables `auditor_secret_<name>`."""
 
 
 def load_inventory(
@@ -95,12 +99,12 @@ class _Reading:
         self.reasons.setdefault(host, reason)
 
     def _read(self, host: str, variables: Mapping[str, Any], trust: bool) -> None:
-        chosen = {name: value for name, value in variables.items() if is_connection_variable(name) or name.startswith("ansible_winrm_")}
+        chosen = {name: value for name, value in variables.items() if is_connection_variable(name) or name.startswith(_KEPT)}
         self.values[host] = {name: plain(value) for name, value in chosen.items()}
         if not needs_resolving(chosen.get("ansible_connection")) and not is_windows(self.values[host]):
             return
         for name, value in chosen.items():
-            if is_connection_variable(name) and needs_resolving(value):
+            if (is_connection_variable(name) or name.startswith(_SECRET)) and needs_resolving(value):
                 self._want(host, name, variables, trust)
 
     def _want(self, host: str, name: str, variables: Mapping[str, Any], trust: bool) -> None:
@@ -140,7 +144,17 @@ def _assemble(reading: _Reading, sources: Sequence[Path], limit: str | None) -> 
         refused=tuple(refused),
         left_out=tuple(left_out),
         credentials=credentials,
+        secrets={host: found for host in targets if (found := _secrets(reading.values[host]))},
     )
+
+
+def _secrets(values: Mapping[str, Any]) -> dict[str, Credential]:
+    """The secrets among a host's variables; what is no text is none."""
+    return {
+        name.removeprefix(_SECRET): Credential(None, value)
+        for name, value in values.items()
+        if name.startswith(_SECRET) and isinstance(value, str) and value
+    }
 
 
 def _groups(listing: Listing, windows: set[str]) -> dict[str, tuple[str, ...]]:

@@ -153,3 +153,26 @@ def test_recorded_inventories(name: str, files: list[str], tmp_path: Path) -> No
         assert found.transport == variables.get("ansible_winrm_transport", "basic")
         assert found.validate_certificate is False
         assert password(inventory, host) == variables["ansible_password"]
+
+
+def test_secrets_of_playbooks_come_from_variables_vault_and_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("UNINSTALL", "from the environment {{ x }}")
+    file = windows_host(
+        tmp_path,
+        auditor_secret_plain="of-the-file",
+        auditor_secret_looked_up="\"{{ lookup('env', 'UNINSTALL') }}\"",
+        auditor_secret_number="12",
+        auditor_other="x",
+    )
+    found = load_inventory([file]).secrets
+    assert {name: one.reveal() for name, one in found["h1"].items()} == {
+        "plain": "of-the-file",
+        "looked_up": "from the environment {{ x }}",
+    }
+    assert "of-the-file" not in repr(found)
+
+
+def test_a_secret_that_would_run_a_program_is_refused(tmp_path: Path) -> None:
+    found = load_inventory([windows_host(tmp_path, auditor_secret_key="\"{{ lookup('pipe', 'id') }}\"")])
+    assert [problem.subject for problem in found.refused] == ["h1"]
+    assert found.secrets == {}
