@@ -64,6 +64,17 @@ def test_the_order_does_not_depend_on_how_findings_are_listed() -> None:
         assert waves(planned([finding("bad", h) for h in order], remedies=[remedy(order="managers-first")], edges=ties)) == [["m"], ["x"]]
 
 
+def test_clients_that_would_lose_their_parent_are_told() -> None:
+    ties = (edge("manages", "m", "x"), edge("manages", "m", "y"), edge("manages", "x", "z"))
+    going = remedy(order="clients-first", operation="convert")
+    findings = [finding("bad", "m"), finding("bad", "x")]
+    assert planned(findings, remedies=[going], edges=ties).by_hand == (
+        "m: move its clients to another parent first: y",
+        "x: move its clients to another parent first: z",
+    )
+    assert planned(findings, remedies=[remedy(order="clients-first")], edges=ties).by_hand == ()
+
+
 def _snapshot(host: str, domain: str, *roles: str, group: str = "") -> Snapshot:
     sections = Sections(
         system=Section(status="ok", records=(SystemRecord(roles=roles),)),

@@ -42,6 +42,18 @@ def waves_of(request: Request, tasks: Sequence[Task]) -> tuple[Wave, ...]:
     return tuple(_wave(number, wave, remedies, waits) for number, wave in enumerate(waves, 1))
 
 
+def left_behind(edges: Iterable[Edge], tasks: Sequence[Task]) -> list[str]:
+    """What a person does first: move the clients of a host that is about to stop managing them and that the plan does not change."""
+    going = {task.host for task in tasks if task.remedy.order == "clients-first" and task.remedy.operation in ("convert", "remove")}
+    planned = {task.host for task in tasks}
+    clients: dict[str, list[str]] = {}
+    for edge in edges:
+        manager, client = edge.source.removeprefix("host:"), edge.target.removeprefix("host:").removeprefix("name:")
+        if edge.kind == "manages" and manager in going and client not in planned:
+            clients.setdefault(manager, []).append(client)
+    return [f"{host}: move its clients to another parent first: {', '.join(sorted(set(found)))}" for host, found in sorted(clients.items())]
+
+
 def _waits(edges: Iterable[Edge], tasks: Sequence[Task]) -> Mapping[str, set[str]]:
     """Host -> hosts of the plan that come before it, as its remedy's order says."""
     orders: dict[str, str] = {}

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from auditor.analysis.planning.choose import Task, tasks_of, way_of
 from auditor.analysis.planning.facts import Made, Request
-from auditor.analysis.planning.order import waves_of
+from auditor.analysis.planning.order import left_behind, waves_of
 from auditor.analysis.planning.values import values_of
 from auditor.model.errors import RemediationError
 from auditor.model.finding import Finding
@@ -38,7 +38,7 @@ def make_plan(request: Request, made: Made, undetermined: tuple[str, ...] = ()) 
         others=tuple(others),
         window=made.window,
         restart_allowed=made.restart_allowed,
-        by_hand=(*by_hand, *steps),
+        by_hand=(*by_hand, *left_behind(request.edges, tasks), *steps),
         undetermined=undetermined,
     )
 
