@@ -215,7 +215,7 @@ def _services(source: Source) -> Outcome[Any]:
 
     text = decode_text(source.data)[0]
     if text.lstrip().startswith(("{", "[")) and not text.lstrip().startswith("[SC]"):
-        return read_service_json(text.encode("utf-8", errors="replace"))
+        return read_service_json(text)
     outcome = read_sc(text) if looks_like_sc(text) else read_service_list(text)
     return outcome if outcome.rows else failed(f"no service in what stands there: {_first_line(text)}", "line 1")
 

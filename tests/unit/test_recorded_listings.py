@@ -207,14 +207,13 @@ def test_a_service_that_is_not_there_is_a_fault_and_success_is_none() -> None:
 
 
 def test_get_service_as_json() -> None:
-    first = b'{"Name":"a","DisplayName":"A","Status":4,"StartType":2}'
-    second = b'{"Service":{"Name":"b","Status":1},"WMI":{"StartMode":"Manual","StartName":"NT AUTHORITY\\\\x"}}'
-    data = b"[" + first + b"," + second + b',{"Name":null}]'
-    outcome = read_service_json(data)
+    first = '{"Name":"a","DisplayName":"A","Status":4,"StartType":2}'
+    second = '{"Service":{"Name":"b","Status":1},"WMI":{"StartMode":"Manual","StartName":"NT AUTHORITY\\\\x"}}'
+    outcome = read_service_json(f'[{first},{second},{{"Name":null}}]')
     a, b = outcome.records
     assert (a.state, a.start_mode, b.state, b.start_mode, b.account) == ("Running", "Auto", "Stopped", "Manual", "NT AUTHORITY\\x")
     assert [f.place for f in outcome.faults] == ["item 2"]
-    assert read_service_json(b"{").faults
+    assert read_service_json("{").faults
 
 
 def test_get_service_as_list_and_table() -> None:

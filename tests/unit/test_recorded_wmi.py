@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from auditor.probes.recorded.wmi import WmiReader, read_wmic_list
+from auditor.probes.recorded.wmi import WmiReader
 
 XSI = 'xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance"'
 WBEM = "http://schemas.microsoft.com/wbem/wsman/1/wmi/root/cimv2"
@@ -125,7 +125,7 @@ def test_wmics_list() -> None:
         "CSDVersion=",
     )
     text = "\r\r\n\r\r\n" + "".join(line + "\r\r\n" for line in lines) + "\r\r\n\r\r\n"
-    (found,) = read_wmic_list(text).records
+    (found,) = WmiReader().read_page(text).records
     assert found.class_name == "Win32_OperatingSystem"
     assert (found.properties["MUILanguages"], found.properties["OSLanguage"], found.properties["BuildNumber"]) == (
         ["de-DE", "en-US"],
@@ -152,3 +152,50 @@ def test_a_fragment_that_does_not_say_its_class_has_the_one_of_its_file() -> Non
     (counter,) = WmiReader().read_page(counters, "Win32_PerfRawData_PerfDisk_PhysicalDisk_star_000.xml").records
     assert (counter.class_name, counter.types["Timestamp_Object"]) == ("Win32_PerfRawData_PerfDisk_PhysicalDisk", "integer")
     assert counter.properties == {"Name": "_Total", "Timestamp_Object": 130100955238316883}
+
+
+def _glued(*bodies: str) -> str:
+    return "\n".join(
+        '<s:Envelope xmlns:s="http://www.w3.org/2003/05/soap-envelope" xmlns:n="n" xmlns:w="w" xmlns:p="p"><s:Body>'
+        f"{body}</s:Body></s:Envelope>"
+        for body in bodies
+    )
+
+
+def test_several_pages_in_one_text_and_a_page_that_was_cut() -> None:
+    first = "<n:EnumerateResponse><n:EnumerationContext/><w:Items><p:Win32_X><p:Name>a</p:Name></p:Win32_X></w:Items></n:EnumerateResponse>"
+    last = "<n:PullResponse><n:Items><p:Win32_X><p:Name>b</p:Name></p:Win32_X></n:Items><n:EndOfSequence/></n:PullResponse>"
+    reader = WmiReader()
+    whole = reader.read_page(_glued(first, last))
+    assert ([r.properties["Name"] for r in whole.records], whole.faults, reader.finish().faults) == (["a", "b"], [], [])
+    text = _glued(first.replace("</p:Win32_X>", "</p:Win32_X><p:Win32_X><p:Name>c</p:Na", 1))
+    cut = reader.read_page(text[: text.index("c</p:Na") + 7])
+    assert ([r.properties["Name"] for r in cut.records], len(cut.faults)) == (["a"], 1)
+    assert reader.finish().faults == []  # one cause, one fault
+
+
+def test_cim_xml_of_wmic() -> None:
+    text = (
+        '<?xml version="1.0"?><COMMAND SEQUENCENUM="1"><RESULTS NODE="S"><CIM><INSTANCE CLASSNAME="Win32_X">'
+        '<PROPERTY NAME="Name" TYPE="string"><VALUE>A</VALUE></PROPERTY><PROPERTY NAME="Size" TYPE="uint32"><VALUE>4</VALUE></PROPERTY>'
+        '<PROPERTY NAME="None" TYPE="uint32"/><PROPERTY.ARRAY NAME="R" TYPE="string"><VALUE.ARRAY><VALUE>x</VALUE></VALUE.ARRAY>'
+        "</PROPERTY.ARRAY></INSTANCE></CIM></RESULTS></COMMAND>"
+    )
+    (found,) = WmiReader().read_page(text).records
+    assert (found.class_name, found.properties) == ("Win32_X", {"Name": "A", "Size": 4, "None": None, "R": ["x"]})
+    assert found.types == {"Name": "string", "Size": "uint32", "None": "uint32", "R": "string[]"}
+    assert WmiReader().read_page("<COMMAND><RESULTS/></COMMAND>").faults
+
+
+def test_text_of_winrm_csv_of_wmic_and_json() -> None:
+    text = "Win32_Service\n    Name = A\n    ProcessId = 4\n    InstallDate = null\n    Roles = x\n    Roles = y\n\n"
+    text += "Win32_Service\n    Name = B\n"
+    a, b = WmiReader().read_page(text).records
+    assert (a.class_name, a.properties) == ("Win32_Service", {"Name": "A", "ProcessId": 4, "InstallDate": None, "Roles": ["x", "y"]})
+    assert b.properties == {"Name": "B"}
+    listing = WmiReader().read_page("\r\r\nNode,Name,State\r\r\nS,A,Running\r\r\nS,B, C,Stopped\r\r\n")
+    assert ([r.properties for r in listing.records], len(listing.faults)) == ([{"Name": "A", "State": "Running"}], 1)
+    (found,) = (
+        WmiReader().read_page('[{"Name":"A","ProcessId":4,"CimClass":{"CimClassName":"Win32_Service"},"PSComputerName":null}]').records
+    )
+    assert (found.class_name, found.properties) == ("Win32_Service", {"Name": "A", "ProcessId": 4})

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import csv
 import re
 
 import msgspec
 
+from auditor.probes.recorded.csvtext import is_quoted_row, plain_head, read_rows, separator_of
 from auditor.probes.recorded.layout import cells, cut, is_rule, keeps_gaps, lines_of, rule_columns, split_at_value, value_column
 from auditor.probes.recorded.moments import Calendar
 from auditor.probes.recorded.outcome import Fault, Outcome
@@ -57,8 +57,10 @@ def read_drivers(text: str) -> Outcome[DriverRow]:
     """All rows of one output, whatever its format."""
     lines = lines_of(text)
     outcome: Outcome[DriverRow] = Outcome()
-    if any(line.startswith('"') and '","' in line for line in lines[:200]):
-        rows = _csv(lines, outcome)
+    if (quoted := next((i for i, line in enumerate(lines[:200]) if is_quoted_row(line)), None)) is not None:
+        rows = _csv(lines, quoted, separator_of(lines[quoted]), outcome)
+    elif (head := plain_head(lines, (len(_SHORT), len(_VERBOSE)))) is not None:
+        rows = _csv(lines, *head, outcome)
     elif any(is_rule(line) for line in lines):
         rows = _table(lines, outcome)
     else:
@@ -138,18 +140,17 @@ def _spilled(rows: list[tuple[Named, bool]], layout: tuple[str, ...], line: str)
         rows[-1] = ({**row, **dict(zip(empty, values, strict=True))}, truncated)
 
 
-def _csv(lines: list[str], outcome: Outcome[DriverRow]) -> list[tuple[Named, bool]]:
+def _csv(lines: list[str], head: int, separator: str, outcome: Outcome[DriverRow]) -> list[tuple[Named, bool]]:
     records: list[tuple[int, list[str]]] = []
-    for number, line in enumerate(lines, 1):
-        if line.startswith('"'):
-            try:
-                records.append((number, next(csv.reader([line]))))
-            except (csv.Error, StopIteration):
-                outcome.faults.append(Fault(place=f"line {number}", message="not a CSV row"))
-    width = max(len(r) for _, r in records)
+    for number, record in read_rows(lines, head, separator):
+        if record is None:
+            outcome.faults.append(Fault(place=f"line {number}", message="a row whose quotes do not close"))
+        elif len(record) > 1:  # a prompt below the output is no row
+            records.append((number, record))
+    width = max(len(r) for _, r in records) if records else 0
     layout = _layout(width, [r for _, r in records[1:6]])
     if layout is None:
-        outcome.faults.append(Fault(place=f"line {records[0][0]}", message=f"{width} columns are not driverquery's"))
+        outcome.faults.append(Fault(place=f"line {head + 1}", message=f"{width} columns are not driverquery's"))
         return []
     rows: list[tuple[Named, bool]] = []
     for index, (number, record) in enumerate(records):

@@ -6,13 +6,20 @@ import re
 
 import msgspec
 
-from auditor.probes.recorded.layout import cut, is_rule, lines_of, rule_columns
+from auditor.probes.recorded.layout import cut, is_rule, keeps_gaps, lines_of, rule_columns
 from auditor.probes.recorded.outcome import Fault, Outcome
 
 _LONGEST = 2000
 _FOUR = re.compile(r"(\S.{0,255}?)\s{2,}(\d{1,6})\s+(\d{1,10}(?:[.,]\d{1,20})?)\s+(\d{1,4}|<[^<>]+>)\s*")
 _THREE = re.compile(r"(\S.{0,255}?)\s{2,}(\d{1,6})\s+(\d{1,4}|<[^<>]+>)\s*")
-_LEGACY = re.compile(r"(\S.{0,255}?)\s{2,}<[^<>]+>\s*")
+_LEGACY = re.compile(r"(\S.{0,255}?)\s{2,}(?:(\d{1,6})\s+)?<[^<>]+>\s*")
+_OVERFLOWN = re.compile(r"(\S{20,255})(?:\s+(\d{1,6})\s+(\d{1,10}(?:[.,]\d{1,20})?)\s+(\d{1,4}|<[^<>]+>)|\s+(\d{1,6})\s+(\d{1,4}))\s*")
+"""A name that reaches beyond its column: one blank is left."""
+_VOLUME = re.compile(r"(?:[A-Za-z]:)?\s*(?:\\\\\?\\|\\Device\\|\\\\\.\\)\S*\s+\S.*")
+_INSTANCE = re.compile(
+    r"(\S+(?: \S+)*)\s{2,}(?:(\S.*?)\s{2,})?(\d{1,10}(?:[.,]\d{1,20})?)\s{2,}(\S.*?)\s{2,}(\d{1,4})(?:\s+[0-9a-fA-F]{8})?(?:\s+\S.*)?"
+)
+"""A row whose values pushed the columns aside."""
 
 
 class FilterRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -45,6 +52,9 @@ def read_filters(text: str) -> Outcome[FilterRow]:
             _row(outcome, columns, line, number)
         else:
             columns = []
+    if outcome.skipped and not outcome.records and not outcome.faults:
+        outcome.skipped = 0
+        outcome.faults.append(Fault(place="line 1", message="a table of volumes, not of filters"))
     if not seen_table:
         first = next((line.strip() for line in lines_of(text) if re.search(r"0x8[0-9a-fA-F]{7}", line)), None)
         said = first or next((line.strip() for line in lines_of(text) if line.strip()), "")
@@ -60,6 +70,9 @@ def _prompt(line: str) -> bool:
 def _row(outcome: Outcome[FilterRow], columns: list[tuple[int, int]], line: str, number: int) -> None:
     if len(line) > _LONGEST:
         outcome.faults.append(Fault(place=f"line {number}", message=f"a line of {len(line)} characters is not a row of filters"))
+        return
+    if len(columns) == 4 and _VOLUME.fullmatch(line.strip()):
+        outcome.skipped += 1  # a row of `fltmc volumes`
         return
     row = _instance(columns, line) if len(columns) >= 5 else _filter(line.strip(), with_altitude=len(columns) == 4)
     if row is not None:
@@ -77,15 +90,23 @@ def _is_head(line: str) -> bool:
 
 def _filter(line: str, *, with_altitude: bool) -> FilterRow | None:
     if with_altitude and (match := _FOUR.fullmatch(line)):
-        name, count, altitude, frame = match.groups()
-        return FilterRow(
-            name=name, altitude=altitude.replace(",", "."), instances=int(count), frame=_frame(frame), legacy=frame.startswith("<")
-        )
+        return _with_altitude(*match.groups())
     if not with_altitude and (match := _THREE.fullmatch(line)):
         return FilterRow(name=match[1], instances=int(match[2]), frame=_frame(match[3]), legacy=match[3].startswith("<"))
     if match := _LEGACY.fullmatch(line):
-        return FilterRow(name=match.group(1), legacy=True)
+        return FilterRow(name=match[1], instances=int(match[2]) if match[2] else None, legacy=True)
+    if (match := _OVERFLOWN.fullmatch(line)) and bool(match[3]) == with_altitude:
+        name, count, altitude, frame, old_count, old_frame = match.groups()
+        if altitude:
+            return _with_altitude(name, count, altitude, frame)
+        return FilterRow(name=name, instances=int(old_count), frame=_frame(old_frame))
     return None
+
+
+def _with_altitude(name: str, count: str, altitude: str, frame: str) -> FilterRow:
+    return FilterRow(
+        name=name, altitude=altitude.replace(",", "."), instances=int(count), frame=_frame(frame), legacy=frame.startswith("<")
+    )
 
 
 def _frame(text: str) -> int | None:
@@ -94,8 +115,11 @@ def _frame(text: str) -> int | None:
 
 def _instance(columns: list[tuple[int, int]], line: str) -> FilterRow | None:
     """A row of `fltmc instances`: filter, volume, altitude, instance, frame, then what this Windows adds."""
-    values = cut(line, columns)
-    altitude = values[2].replace(",", ".")
-    if not values[0] or not re.fullmatch(r"\d{1,10}(?:\.\d{1,20})?", altitude):
-        return None
-    return FilterRow(name=values[0], volume=values[1] or None, altitude=altitude, instance=values[3] or None, frame=_frame(values[4]))
+    values = cut(line, columns) if keeps_gaps(line, columns) else []
+    altitude = values[2].replace(",", ".") if values else ""
+    if values and values[0] and re.fullmatch(r"\d{1,10}(?:\.\d{1,20})?", altitude):
+        return FilterRow(name=values[0], volume=values[1] or None, altitude=altitude, instance=values[3] or None, frame=_frame(values[4]))
+    if match := _INSTANCE.fullmatch(line.strip()):
+        name, volume, altitude, instance, frame = match.groups()
+        return FilterRow(name=name, volume=volume or None, altitude=altitude.replace(",", "."), instance=instance, frame=int(frame))
+    return None

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from datetime import UTC, datetime
 
 from auditor.probes.recorded.words import half_of_day
 
@@ -74,6 +75,17 @@ def time_of_day(text: str) -> str | None:
     if half in (0, 12) and hour <= 12:
         hour = hour % 12 + half
     return f"{hour:02d}:{minute:02d}:{second:02d}" if hour < 24 and minute < 60 and second < 60 else None
+
+
+def json_moment(value: object) -> object:
+    """ISO 8601 of the form that older PowerShell gives a date in JSON (`/Date(milliseconds)/`, UTC); all else as it is."""
+    match = re.fullmatch(r"/Date\((-?\d{1,14})\)/", value) if isinstance(value, str) else None
+    if not match:
+        return value
+    try:
+        return datetime.fromtimestamp(int(match[1]) / 1000, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+    except (OverflowError, OSError, ValueError):
+        return value
 
 
 def _valid(year: int, month: int, day: int) -> str | None:

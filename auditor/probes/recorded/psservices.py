@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import csv
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import msgspec
-
-from auditor.probes.recorded.layout import cut, is_rule, lines_of, rule_columns
-from auditor.probes.recorded.outcome import Fault, Outcome, failed
+from auditor.probes.recorded.csvtext import SEPARATORS, read_row, read_rows
+from auditor.probes.recorded.jsontext import read_json
+from auditor.probes.recorded.layout import lines_of
+from auditor.probes.recorded.outcome import Fault, Outcome
 from auditor.probes.recorded.properties import read_blocks
-from auditor.probes.recorded.services import START_MODES, STATES, ServiceRow
+from auditor.probes.recorded.pstable import read_table, rule_line, without_dots
+from auditor.probes.recorded.services import START_MODES, STATES, ServiceRow, type_of
 
-_CSV_NAME = re.compile(r'(?:^|,)"?Name"?(?:,|\s*$)', re.IGNORECASE)
 _STATE_WORDS = {
     "startpending": "Start Pending",
     "stoppending": "Stop Pending",
@@ -24,12 +22,9 @@ _STATE_WORDS = {
 _START_WORDS = {"automatic": "Auto", "auto": "Auto", "manual": "Manual", "disabled": "Disabled", "boot": "Boot", "system": "System"}
 
 
-def read_service_json(data: bytes) -> Outcome[ServiceRow]:
+def read_service_json(text: str) -> Outcome[ServiceRow]:
     """One object or a list of objects; objects inside objects (`{"Service": {...}, "WMI": {...}}`) are read together."""
-    try:
-        document = msgspec.json.decode(data)
-    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
-        return failed(f"not JSON: {error}")
+    document, broken = read_json(text)
     outcome: Outcome[ServiceRow] = Outcome()
     for number, item in enumerate(document if isinstance(document, list) else [document]):
         row = _row(_flat(item)) if isinstance(item, dict) else None
@@ -37,6 +32,7 @@ def read_service_json(data: bytes) -> Outcome[ServiceRow]:
             outcome.faults.append(Fault(place=f"item {number}", message="not a service: it has no Name"))
         else:
             outcome.records.append(row)
+    outcome.faults.extend([broken] if broken else [])
     return outcome
 
 
@@ -44,7 +40,10 @@ def _flat(item: Mapping[str, Any]) -> dict[str, Any]:
     """The object's own values, and those of the objects in it, by lower-case name."""
     result: dict[str, Any] = {}
     for key, value in item.items():
-        if isinstance(value, dict) and key.casefold() not in ("machinename", "site", "container", "servicehandle", "cimclass"):
+        inner = {k.casefold() for k in value} if isinstance(value, dict) else set()
+        if inner == {"value"}:
+            result[key.casefold()] = value  # an enumeration's number and word
+        elif isinstance(value, dict) and key.casefold() not in ("machinename", "site", "container", "servicehandle", "cimclass"):
             result.update({k: v for k, v in _flat_once(value).items() if k not in result})
         else:
             result[key.casefold()] = value
@@ -60,17 +59,21 @@ def _row(values: Mapping[str, Any]) -> ServiceRow | None:
     if not name:
         return None
     state_code, state = _coded(values, STATES, _STATE_WORDS, "state", "status")
+    name, truncated = without_dots(name)
+    type_code, type_ = type_of(values.get("servicetype"))
     return ServiceRow(
         name=name,
+        name_truncated=truncated,
         display_name=_text(values, "displayname", "caption"),
-        type=_text(values, "servicetype"),
+        type=type_,
+        type_code=type_code,
         state=state,
         state_code=state_code,
         start_mode=_coded(values, START_MODES, _START_WORDS, "startmode", "starttype")[1],
         delayed=values.get("delayedautostart") if isinstance(values.get("delayedautostart"), bool) else None,
         pid=values.get("processid") if isinstance(values.get("processid"), int) and not isinstance(values.get("processid"), bool) else None,
         path=_text(values, "pathname", "binarypathname"),
-        depends_on=_names(values.get("requiredservices", values.get("servicesdependedon"))),
+        depends_on=next((n for k in ("requiredservices", "servicesdependedon") if (n := _names(values.get(k))) is not None), None),
         account=_text(values, "startname", "username"),
     )
 
@@ -103,35 +106,39 @@ def _coded(values: Mapping[str, Any], codes: Mapping[int, str], words: Mapping[s
 def _names(value: Any) -> tuple[str, ...] | None:
     if isinstance(value, list):
         return tuple(str(v.get("Name", v.get("ServiceName", ""))) if isinstance(v, dict) else str(v) for v in value)
-    if isinstance(value, str):
+    if isinstance(value, str) and "[]" not in value:
         return tuple(w.strip() for w in value.strip("{}").split(",") if w.strip())
     return None
 
 
 def read_service_list(text: str) -> Outcome[ServiceRow]:
-    """Format-List and Format-Table of Get-Service."""
+    """Format-List and Format-Table of Get-Service, and CSV."""
     lines = lines_of(text)
-    head = next((i for i, line in enumerate(lines[:50]) if "," in line and _CSV_NAME.search(line)), None)
-    if head is not None:
-        return _csv(lines, head)
-    rule = next((i for i, line in enumerate(lines) if i and is_rule(line) and "-" in line), None)
+    if (head := _csv_head(lines)) is not None:
+        return _csv(lines, *head)
+    rule = rule_line(lines)
     return _table(lines, rule) if rule is not None else _list(text)
 
 
-def _csv(lines: Sequence[str], head: int) -> Outcome[ServiceRow]:
+def _csv_head(lines: Sequence[str]) -> tuple[int, str] | None:
+    """Line and separator of a head that names a column Name."""
+    for at, line in enumerate(lines[:50]):
+        for separator in SEPARATORS:
+            names = read_row(lines, at, separator)[1] if separator in line else None
+            if names and "name" in (n.strip().casefold() for n in names):
+                return at, separator
+    return None
+
+
+def _csv(lines: Sequence[str], head: int, separator: str) -> Outcome[ServiceRow]:
     """Export-Csv of PowerShell and `/format:csv` of wmic: the names of properties stand in the first line."""
     outcome: Outcome[ServiceRow] = Outcome()
-    names = [n.strip().casefold() for n in next(csv.reader([lines[head]]))]
-    for number, line in enumerate(lines[head + 1 :], head + 2):
-        if not line.strip():
-            continue
-        try:
-            values = next(csv.reader([line]))
-        except (csv.Error, StopIteration):
-            values = []
-        row = _row(dict(zip(names, values, strict=True))) if len(values) == len(names) else None
+    taken, first = read_row(lines, head, separator)
+    names = [n.strip().casefold() for n in first or ()]
+    for number, values in read_rows(lines, head + taken, separator):
+        row = _row(dict(zip(names, values, strict=True))) if values and len(values) == len(names) else None
         if row is None:
-            outcome.faults.append(Fault(place=f"line {number}", message=f"{len(values)} of {len(names)} columns, or no name"))
+            outcome.faults.append(Fault(place=f"line {number}", message=f"{len(values or ())} of {len(names)} columns, or no name"))
         else:
             outcome.records.append(row)
     return outcome
@@ -151,18 +158,10 @@ def _list(text: str) -> Outcome[ServiceRow]:
 
 def _table(lines: Sequence[str], rule: int) -> Outcome[ServiceRow]:
     outcome: Outcome[ServiceRow] = Outcome()
-    heads = [m.span() for m in re.finditer(r"\S+", lines[rule - 1])]
-    columns = rule_columns(lines[rule])
-    starts = [h[0] for h in heads] if len(heads) == len(columns) else [c[0] for c in columns]
-    spans = [(a, b) for a, b in zip(starts, [*starts[1:], 10_000], strict=True)]
-    names = [v.casefold() for v in cut(lines[rule - 1], spans)]
-    for number, line in enumerate(lines[rule + 1 :], rule + 2):
-        if not line.strip():
-            continue
-        values: dict[str, Any] = dict(zip(names, cut(line, spans), strict=True))
-        row = _row({k: v.removesuffix("...") if k == "name" else v for k, v in values.items()})
+    for read in read_table(lines, rule):
+        row = _row(read.values)
         if row is None:
-            outcome.faults.append(Fault(place=f"line {number}", message=f"not a row of services: {line.strip()[:80]}"))
+            outcome.faults.append(Fault(place=f"line {read.line}", message=f"not a row of services: {read.text[:80]}"))
         else:
             outcome.records.append(row)
     return outcome

@@ -99,7 +99,7 @@ def _statement(lines: list[str], at: int) -> tuple[str, int]:
     parts = [lines[at].strip()]
     at += 1
     if re.match(r'\s*(?:@|".*?")\s*=\s*hex', parts[0], re.IGNORECASE):
-        while parts[-1].endswith("\\") and at < len(lines):
+        while parts[-1].endswith("\\") and at < len(lines) and lines[at].strip():
             parts[-1] = parts[-1][:-1]
             parts.append(lines[at].strip())
             at += 1
@@ -139,8 +139,16 @@ def _unescaped(text: str) -> str:
     return re.sub(r"\\(.)", r"\1", text, flags=re.DOTALL) if "\\" in text else text
 
 
+_REMARK = re.compile(
+    r'("(?:[^"\\]|\\.)*"|dword:\s*[0-9a-fA-F]{1,8}|hex(?:\([0-9a-fA-F]{1,8}\))?:[0-9a-fA-F,\s]*|-)\s*;.*', re.IGNORECASE | re.DOTALL
+)
+"""Data with a remark behind it, as people add it by hand."""
+
+
 def _data(text: str, *, ansi: bool) -> tuple[str | None, str | int | list[str] | None, bool]:
     """Type, data, and whether it is a deletion. Raises ValueError with what is wrong."""
+    if remark := _REMARK.fullmatch(text):
+        text = remark[1].strip()
     if text == "-":
         return None, None, True
     if text.startswith('"'):
@@ -154,6 +162,8 @@ def _data(text: str, *, ansi: bool) -> tuple[str | None, str | int | list[str] |
     if not match:
         raise ValueError(f"data that is neither text, dword nor hex: {text[:40]}")
     kind = int(match.group(1), 16) if match.group(1) else 3
+    if match.group(2).rstrip().endswith((",", "\\")):
+        raise ValueError("hex data that ends in the middle: cut short")
     try:
         raw = bytes.fromhex(match.group(2).replace(",", " "))
     except ValueError:

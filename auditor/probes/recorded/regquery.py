@@ -9,7 +9,7 @@ from auditor.probes.recorded.outcome import Fault
 from auditor.probes.recorded.registry import RegistryOutcome, RegistryValue
 from auditor.probes.recorded.words import failure_line
 
-_LINE = re.compile(r"(?: {4}|\t)(\S.*?|)(?: {4}|\t)(REG_[A-Z_]{2,30}|0x[0-9a-fA-F]{1,8})(?:(?: {4}|\t)(.*))?")
+_LINE = re.compile(r"(?: {4}|\t)(\S.*?|)(?: {4}|\t)(REG_[A-Z_]{2,30}|0x[0-9a-fA-F]{1,8})(?: \(\d{1,10}\))?(?:(?: {4}|\t)(.*))?")
 _KEY = re.compile(r"(?:HKEY_[A-Z_]+|HK(?:LM|CU|CR|U|CC))(?:\\.*)?")
 _DEFAULT = re.compile(r"\(.+\)|<.+>")
 _NOT_SET = re.compile(r"\(.+\)")

@@ -6,16 +6,19 @@ UU is 00 for definitions up to date and 10 for out of date. Anything else is not
 
 from __future__ import annotations
 
-import csv
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 import msgspec
 
+from auditor.probes.recorded.csvtext import SEPARATORS, read_row, read_rows
+from auditor.probes.recorded.jsontext import looks_like_json, read_json
 from auditor.probes.recorded.layout import lines_of
 from auditor.probes.recorded.outcome import Fault, Outcome, failed
 from auditor.probes.recorded.properties import read_blocks
+from auditor.probes.recorded.pstable import read_table, rule_line, without_dots
+from auditor.probes.recorded.words import failure_line
 
 _KINDS = {"antivirus": "antivirus", "antivirusproduct": "antivirus", "firewall": "firewall", "firewallproduct": "firewall",
           "antispyware": "antispyware", "antispywareproduct": "antispyware"}  # fmt: skip
@@ -46,13 +49,20 @@ def product_state(state: int) -> tuple[bool | None, bool | None]:
 
 def read_securitycenter(text: str) -> Outcome[SecurityProduct]:
     """All products of a text, whatever its format."""
-    if text.lstrip().startswith(("{", "[")):
+    if looks_like_json(text):
         return _json(text)
     lines = lines_of(text)
-    head = next((i for i, line in enumerate(lines) if "," in line and "displayname" in line.casefold()), None)
-    if head is not None:
-        return _csv(lines, head)
     outcome: Outcome[SecurityProduct] = Outcome()
+    if (head := _csv_head(lines)) is not None:
+        return _csv(lines, *head)
+    rule = rule_line(lines)
+    if rule is not None and re.search(r"displayname|productstate", lines[rule - 1], re.IGNORECASE):
+        for read in read_table(lines, rule):
+            _add(outcome, {k: without_dots(v)[0] or None for k, v in read.values.items()}, None, f"line {read.line}")
+        return outcome
+    if any(failure_line(line) for line in lines):
+        said = " ".join(line.strip() for line in lines if line.strip())
+        return failed(f"the tool told a failure: {said[:300]}", "line 1")
     for block in read_blocks(text):
         _add(outcome, block.values, None, f"line {block.line}")
         if block.cut:
@@ -60,6 +70,14 @@ def read_securitycenter(text: str) -> Outcome[SecurityProduct]:
     if not outcome.rows:
         _bare_numbers(lines, outcome)
     return outcome
+
+
+def _csv_head(lines: list[str]) -> tuple[int, str] | None:
+    for at, line in enumerate(lines[:50]):
+        for separator in SEPARATORS:
+            if separator in line and "displayname" in (n.strip().casefold() for n in read_row(lines, at, separator)[1] or ()):
+                return at, separator
+    return None
 
 
 def _bare_numbers(lines: list[str], outcome: Outcome[SecurityProduct]) -> None:
@@ -72,31 +90,24 @@ def _bare_numbers(lines: list[str], outcome: Outcome[SecurityProduct]) -> None:
             outcome.faults.append(Fault(place=f"line {number}", message=f"not a product of Security Center: {line.strip()[:120]}"))
 
 
-def _csv(lines: list[str], head: int) -> Outcome[SecurityProduct]:
+def _csv(lines: list[str], head: int, separator: str) -> Outcome[SecurityProduct]:
     outcome: Outcome[SecurityProduct] = Outcome()
-    names = next(csv.reader([lines[head]]))
-    for number, line in enumerate(lines[head + 1 :], head + 2):
-        if not line.strip():
-            continue
-        try:
-            values = next(csv.reader([line]))
-        except (csv.Error, StopIteration):
-            values = []
-        if len(values) != len(names):
-            outcome.faults.append(Fault(place=f"line {number}", message=f"{len(values)} of {len(names)} columns: the row was cut"))
+    taken, names = read_row(lines, head, separator)
+    for number, values in read_rows(lines, head + taken, separator):
+        if not values or not names or len(values) != len(names):
+            message = f"{len(values or ())} of {len(names or ())} columns: the row was cut"
+            outcome.faults.append(Fault(place=f"line {number}", message=message))
         else:
             _add(outcome, dict(zip(names, values, strict=True)), None, f"line {number}")
     return outcome
 
 
 def _json(text: str) -> Outcome[SecurityProduct]:
-    try:
-        document = msgspec.json.decode(text.encode("utf-8", errors="replace"))
-    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
-        return failed(f"not JSON: {error}")
+    document, broken = read_json(text)
     outcome: Outcome[SecurityProduct] = Outcome()
     for place, kind, item in _objects(document, "", None, 0):
         _add(outcome, item, kind, place)
+    outcome.faults.extend([broken] if broken else [])
     if not outcome.rows and document and not (isinstance(document, dict) and any(str(k).casefold() in _KINDS for k in document)):
         outcome.faults.append(Fault(place="", message="no product of Security Center in the document"))
     return outcome

@@ -18,6 +18,11 @@ _TYPES = {
     0x1: "Kernel Driver", 0x2: "File System Driver", 0x4: "Adapter", 0x8: "Recognizer Driver", 0x10: "Own Process", 0x20: "Share Process",
     0x50: "User Own Process", 0x60: "User Share Process", 0xD0: "User Own Process", 0xE0: "User Share Process",
 }  # fmt: skip
+_TYPE_WORDS = {
+    "kerneldriver": 0x1, "filesystemdriver": 0x2, "adapter": 0x4, "recognizerdriver": 0x8,
+    "win32ownprocess": 0x10, "win32shareprocess": 0x20, "ownprocess": 0x10, "shareprocess": 0x20,
+}  # fmt: skip
+_INTERACTIVE = 0x100
 _ERROR_CONTROLS = {0: "Ignore", 1: "Normal", 2: "Severe", 3: "Critical"}
 _LONGEST = 8192
 """Longer lines are read up to here: no path of a service is longer."""
@@ -32,6 +37,8 @@ class ServiceRow(msgspec.Struct, frozen=True, kw_only=True):
     """A service or driver of the service manager."""
 
     name: str
+    name_truncated: bool = False
+    """Whether a table cut it at the width of its column."""
     display_name: str | None = None
     type: str | None = None
     """Own Process, Share Process, Kernel Driver, ..., in WMI's words."""
@@ -55,6 +62,23 @@ class ServiceRow(msgspec.Struct, frozen=True, kw_only=True):
     depends_on: tuple[str, ...] | None = None
     account: str | None = None
     """As whom it runs."""
+
+
+def type_of(value: object) -> tuple[int | None, str | None]:
+    """Number and word of a service's type, from either; a word that is not known stays as it is."""
+    if isinstance(value, dict):
+        value = next((v for v in value.values() if isinstance(v, int)), None)
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value, _TYPES.get(value & ~_INTERACTIVE)
+    if not isinstance(value, str) or not value.strip():
+        return None, None
+    text = value.strip()
+    if text.isdigit() and len(text) < 10:
+        return type_of(int(text))
+    codes = [_TYPE_WORDS.get(re.sub(r"\W", "", word).casefold()) for word in text.split(",") if "interactive" not in word.casefold()]
+    if len(codes) == 1 and codes[0] is not None:
+        return None, _TYPES[codes[0]]
+    return None, text
 
 
 def looks_like_sc(text: str) -> bool:
@@ -122,7 +146,7 @@ def _query(fields: list[tuple[str, str]]) -> dict[str, object]:
     state = _code(numbers[1]) if len(numbers) > 1 else None
     pid = next((_code(v) for label, v in fields if label == "PID"), None)
     return {
-        "type": _TYPES.get(kind) if kind is not None else None,
+        "type": type_of(kind)[1],
         "type_code": kind,
         "state": STATES.get(state) if state is not None else None,
         "state_code": state,
@@ -148,7 +172,7 @@ def _configuration(fields: list[tuple[str, str]]) -> dict[str, object]:
 
     start, kind, error = _code(first("start")), _code(first("type"), 16), _code(first("error"))
     result: dict[str, object] = {
-        "type": _TYPES.get(kind) if kind is not None else None,
+        "type": type_of(kind)[1],
         "type_code": kind,
         "start_mode": START_MODES.get(start) if start is not None else None,
         "delayed": "(" in first("start") if start == 2 else None,

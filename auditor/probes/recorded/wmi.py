@@ -1,22 +1,22 @@
-"""Pages of WS-Management enumerations of WMI classes (2003 to today), and wmic's lists, to objects with typed properties.
+"""Pages of WS-Management enumerations of WMI classes (2003 to today), and CIM's own XML, to objects with typed properties.
 
 Several pages are one enumeration, in the order of their names: a page that is missing is a fault, for what it held is not known.
-Local names decide, not namespaces: they differ between WinRM 1.1 and later.
+Local names decide, not namespaces: they differ between WinRM 1.1 and later. Of a page that was cut, the instances before the cut are read.
 """
 
 from __future__ import annotations
 
+import io
 import re
 from typing import Any
 from xml.etree.ElementTree import ParseError
 
-import msgspec
 from defusedxml.common import DefusedXmlException
-from defusedxml.ElementTree import fromstring
+from defusedxml.ElementTree import fromstring, iterparse
 
-from auditor.probes.recorded.cimtypes import Value, cim_type, typed_text
+from auditor.probes.recorded.cimtypes import cim_type, typed_text
 from auditor.probes.recorded.outcome import Fault, Outcome, failed
-from auditor.probes.recorded.properties import read_blocks
+from auditor.probes.recorded.wmilists import Property, WmiObject, read_wmi_listing
 
 _NIL = "{http://www.w3.org/2001/XMLSchema-instance}nil"
 _TYPE = "{http://www.w3.org/2001/XMLSchema-instance}type"
@@ -24,74 +24,102 @@ _DECLARATION = re.compile(r"^\s*<\?xml\b[^>]{0,300}\?>")
 _NAMED = re.compile(r"((?:Win32|CIM|MSFT)_[A-Za-z0-9_]+?)(?:_(?:all|star))?(?:[_-]\d+)?\.\w+$")
 _MAX_DEPTH = 16
 _MAX_CHARACTERS = 32 * 1024 * 1024
-Property = Value | list[Any] | dict[str, Any]
-
-
-class WmiObject(msgspec.Struct, frozen=True, kw_only=True):
-    """One instance of a WMI class."""
-
-    class_name: str | None = msgspec.field(name="class", default=None)
-    """The class; None where a query's fragment does not say it."""
-    properties: dict[str, Property] = {}
-    """Values by name: null for nil, lists for arrays, ISO 8601 texts for datetimes, objects for references and embedded instances."""
-    types: dict[str, str | None] = {}
-    """CIM type of each property: boolean, string, uint32, datetime, reference, object, `[]` behind arrays; null where it is not known."""
+_ENVELOPE_END = re.compile(r"</(?:[\w.-]{1,40}:)?Envelope\s*>")
 
 
 class WmiReader:
     """Reads the pages of one or more enumerations in order."""
 
     def __init__(self) -> None:
-        self._open = False
-        self._pages = 0
+        self._open: bool | None = False
+        """Whether pages are to follow; None after a page that was cut, where that is not known."""
 
     def read_page(self, text: str, name: str = "") -> Outcome[WmiObject]:
-        """The objects of one page, and what is wrong with it or its place in the enumeration.
+        """The objects of one page (or of several in one text), and what is wrong with it or its place in the enumeration.
 
         `name` is the page's file name: where a page does not say its class, a class in the name does.
         """
         if "<" not in text[:4096]:
-            return read_wmic_list(text)
+            return read_wmi_listing(text)
         if len(text) > _MAX_CHARACTERS:
             return failed(f"more than {_MAX_CHARACTERS} characters: not read")
-        root = _parse(text)
-        if isinstance(root, Fault):
-            return Outcome(faults=[root])
         outcome: Outcome[WmiObject] = Outcome()
+        for start, piece in _documents(text):
+            self._read_document(outcome, piece, name, text.count("\n", 0, start))
+        return outcome
+
+    def _read_document(self, outcome: Outcome[WmiObject], text: str, name: str, lines_before: int) -> None:
+        root, fault_of_text = _parse(text, lines_before)
+        if fault_of_text is not None:
+            outcome.faults.append(fault_of_text)
+        if root is None:
+            self._open = None
+            return
         response = _find(root, ("EnumerateResponse", "PullResponse"))
         fault = _find(root, ("Fault",))
         if response is not None:
-            self._sequence(outcome, _local(response.tag), ended=_find(response, ("EndOfSequence",)) is not None)
+            ended = None if fault_of_text else _find(response, ("EndOfSequence",)) is not None
+            self._sequence(outcome, _local(response.tag), ended=ended)
             _items(outcome, response, _resource_class(root) or _class_in(name))
         elif fault is not None:
             outcome.faults.append(Fault(place="Body", message=_fault_words(fault)))
-        elif _local(root.tag) != "Envelope":
-            _bare(outcome, root)
-        else:
-            _single(outcome, root)
-        self._pages += 1
-        return outcome
+        elif fault_of_text is None:
+            (_bare if _local(root.tag) != "Envelope" else _single)(outcome, root)
 
     def finish(self) -> Outcome[WmiObject]:
         """What is wrong with the enumeration as a whole once all pages were read."""
         return failed("the last page has no end of sequence: pages are missing") if self._open else Outcome()
 
-    def _sequence(self, outcome: Outcome[WmiObject], kind: str, *, ended: bool) -> None:
+    def _sequence(self, outcome: Outcome[WmiObject], kind: str, *, ended: bool | None) -> None:
         if kind == "EnumerateResponse" and self._open:
             outcome.faults.append(Fault(place="Body", message="the enumeration before this page has no end: pages are missing"))
-        if kind == "PullResponse" and not self._open:
+        if kind == "PullResponse" and self._open is False:
             outcome.faults.append(Fault(place="Body", message="a later page of an enumeration whose first pages are missing"))
-        self._open = not ended
+        self._open = None if ended is None else not ended
 
 
-def _parse(text: str) -> Any:
+def _documents(text: str) -> list[tuple[int, str]]:
+    """The envelopes that stand one after the other in a text; what is no envelope is one piece."""
+    pieces: list[tuple[int, str]] = []
+    start = 0
+    for match in _ENVELOPE_END.finditer(text):
+        pieces.append((start, text[start : match.end()]))
+        start = match.end()
+    if not pieces or text[start:].strip("\ufeff\0 \r\n\t"):
+        pieces.append((start, text[start:]))
+    return pieces
+
+
+def _parse(text: str, lines_before: int) -> tuple[Any, Fault | None]:
+    """The document, or what stood whole before the place where it breaks, with the fault."""
+    body = _DECLARATION.sub("", text, count=1).strip("\ufeff\0 \r\n\t")
     try:
-        return fromstring(_DECLARATION.sub("", text, count=1).strip("\ufeff\0 \r\n\t"), forbid_dtd=True)
+        return fromstring(body, forbid_dtd=True), None
     except ParseError as error:
         line, column = error.position
-        return Fault(place=f"line {line}, column {column}", message=re.sub(r": line \d+, column \d+$", "", str(error)))
+        place = f"line {lines_before + line}, column {column}"
+        return _before_the_cut(body), Fault(place=place, message=re.sub(r": line \d+, column \d+$", "", str(error)))
     except (DefusedXmlException, ValueError, LookupError, RecursionError) as error:
-        return Fault(place="line 1", message=f"refused: {type(error).__name__}")
+        return None, Fault(place="line 1", message=f"refused: {type(error).__name__}")
+
+
+def _before_the_cut(body: str) -> Any:
+    """The tree up to the break, without the instance that it lies in; None where not even the list of instances had begun."""
+    opened: list[Any] = []
+    try:
+        for event, element in iterparse(io.BytesIO(body.encode("utf-8", errors="replace")), events=("start", "end"), forbid_dtd=True):
+            if event == "start":
+                opened.append(element)
+            else:
+                opened.pop()
+    except (ParseError, DefusedXmlException, ValueError, LookupError, RecursionError):
+        pass
+    holder = next((i for i, e in enumerate(opened) if _local(e.tag) == "Items"), None)
+    if holder is None:
+        return None
+    for broken in opened[holder + 1 : holder + 2]:
+        opened[holder].remove(broken)
+    return opened[0]
 
 
 def _local(tag: Any) -> str:
@@ -131,13 +159,31 @@ def _items(outcome: Outcome[WmiObject], response: Any, class_name: str | None) -
 
 
 def _bare(outcome: Outcome[WmiObject], root: Any) -> None:
-    """A document without an envelope: one instance, or `wsman:Results` around several (`winrm enumerate -format:xml`)."""
-    if _local(root.tag) in ("Results", "Items"):
+    """A document without an envelope: instances of CIM-XML, one instance, or `wsman:Results` around several (`winrm -format:xml`)."""
+    if instances := [e for e in root.iter() if e.tag == "INSTANCE" and e.get("CLASSNAME")]:
+        outcome.records.extend(_cim_xml(e) for e in instances)
+    elif _local(root.tag) in ("Results", "Items"):
         outcome.records.extend(_object(e, _local(e.tag), None) for e in root)
-    elif len(root):
+    elif len(root) and _local(root.tag) not in ("COMMAND", "CIM", "Objs", "Objects"):
         outcome.records.append(_object(root, _local(root.tag), None))
     else:
         outcome.faults.append(Fault(place="line 1", message=f"<{_local(root.tag)}> holds no instance"))
+
+
+def _cim_xml(instance: Any) -> WmiObject:
+    """An INSTANCE of DMTF's CIM-XML (`wmic /format:rawxml`): properties say their types, one without a value is null."""
+    properties: dict[str, Property] = {}
+    types: dict[str, str | None] = {}
+    for element in instance:
+        key, type_ = element.get("NAME"), element.get("TYPE")
+        values = [e.text or "" for e in element.iter("VALUE")]
+        if key and element.tag == "PROPERTY":
+            properties[key] = typed_text(values[0], type_)[0] if values else None
+            types[key] = type_
+        elif key and element.tag == "PROPERTY.ARRAY":
+            properties[key] = [typed_text(v, type_)[0] for v in values] if len(element) else None
+            types[key] = f"{type_}[]" if type_ else None
+    return WmiObject(class_name=instance.get("CLASSNAME"), properties=properties, types=types)
 
 
 def _single(outcome: Outcome[WmiObject], root: Any) -> None:
@@ -223,32 +269,3 @@ def _reference(element: Any) -> dict[str, Property]:
     uri = _find(element, ("ResourceURI",))
     selectors = {s.get("Name") or "": s.text or "" for s in element.iter() if _local(s.tag) == "Selector"}
     return {"class": ((uri.text or "").strip().rpartition("/")[2] or None) if uri is not None else None, "selectors": dict(selectors)}
-
-
-def read_wmic_list(text: str) -> Outcome[WmiObject]:
-    """`wmic ... /format:list`: `Name=value` lines; an empty value is null, `{...}` an array."""
-    outcome: Outcome[WmiObject] = Outcome()
-    for block in read_blocks(text):
-        class_name = block.values.get("CreationClassName") or block.values.get("__CLASS") or None
-        properties: dict[str, Property] = {}
-        types: dict[str, str | None] = {}
-        for name, value in block.values.items():
-            known = cim_type(class_name, name)
-            properties[name], types[name] = _listed(value, known)
-        outcome.records.append(WmiObject(class_name=class_name, properties=properties, types=types))
-        if block.cut:
-            outcome.faults.append(Fault(place=f"line {block.cut[0]}", message=f"the listing was cut inside {block.cut[1]}"))
-    if not outcome.rows:
-        first = next((line.strip() for line in text.splitlines() if line.strip()), "")
-        outcome.faults.append(Fault(place="line 1", message=f"neither a page of an enumeration nor a list of properties: {first[:200]}"))
-    return outcome
-
-
-def _listed(value: str, known: str | None) -> tuple[Property, str | None]:
-    if not value:
-        return None, known
-    if value.startswith("{") and value.endswith("}"):
-        bare = (known or "string[]").removesuffix("[]")
-        items = re.findall(r'"((?:[^"\\]|\\.)*)"|([^{},"\s]+)', value)
-        return [typed_text(quoted or plain, bare)[0] for quoted, plain in items], f"{bare}[]"
-    return typed_text(value, known)

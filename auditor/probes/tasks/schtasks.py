@@ -9,20 +9,22 @@ Rules of this file:
 
 from __future__ import annotations
 
-import csv
 import re
 from collections.abc import Iterator, Sequence
 
 from auditor.model.task import ScheduledTask
+from auditor.probes.recorded.csvtext import is_quoted_row, plain_head, read_row, separator_of
 from auditor.probes.recorded.layout import cells, cut, is_rule, keeps_gaps, lines_of, rule_columns, split_at_value, value_column
 from auditor.probes.recorded.moments import Calendar
 from auditor.probes.recorded.outcome import Fault, Outcome
+from auditor.probes.recorded.pstable import read_table, without_dots
 from auditor.probes.recorded.words import failure_line
 from auditor.probes.tasks.rows import ENGLISH, LIST_SHORT, TABLE_SHORT, VERBOSE_2003, VERBOSE_VISTA, Row, build_task, merge_tasks
 
 _LABEL = re.compile(r"\s*\S[^:]{0,200}?:(?:\s|$)")
 _FOLDER = re.compile(r"\s*[^\s:\\][^:\\]{0,40}:\s?(\\.*)")
 _MESSAGE = re.compile(r"\w{2,20}: \S")
+_WIDTHS = (len(TABLE_SHORT), len(LIST_SHORT), len(VERBOSE_2003), len(VERBOSE_VISTA))
 _WHOLE_NUMBER = re.compile(r"-?\d{1,10}")
 
 
@@ -32,7 +34,12 @@ def read_schtasks(text: str) -> Outcome[ScheduledTask]:
     rows: list[Row] = []
     faults: list[Fault] = []
     for item in _rows(lines):
-        (rows if isinstance(item, Row) else faults).append(item)  # type: ignore[arg-type]
+        if isinstance(item, Fault):
+            faults.append(item)
+        elif any(item.values.values()):
+            rows.append(item)
+        else:
+            faults.append(Fault(place=f"line {item.line}", message="none of the row's columns can be told"))
     outcome: Outcome[ScheduledTask] = Outcome(faults=faults)
     calendar = Calendar(value for row in rows for value in row.values.values())
     outcome.records, outcome.merged = merge_tasks([build_task(row, calendar) for row in rows])
@@ -56,10 +63,13 @@ def _explain_nothing(lines: Sequence[str], outcome: Outcome[ScheduledTask]) -> N
 
 def _rows(lines: Sequence[str]) -> Iterator[Row | Fault]:
     at, folder = 0, None
+    if (plain := plain_head(lines, _WIDTHS)) is not None and _english_layout(lines[plain[0]].split(plain[1])):
+        yield from _csv_rows(lines, *plain)[1]
+        return
     while at < len(lines):
         line = lines[at]
-        if line.startswith('"') and '","' in line:
-            count, items = _csv_rows(lines, at)
+        if is_quoted_row(line):
+            count, items = _csv_rows(lines, at, separator_of(line))
             yield from items
             at += count
         elif is_rule(line) and "=" in line:
@@ -88,7 +98,7 @@ def _padded(line: str) -> bool:
 def _table_rows(lines: Sequence[str], at: int, folder: str | None) -> tuple[int, list[Row]]:
     """The rows below a rule line, up to a line that is none."""
     columns = rule_columns(cells(lines[at]))
-    layout = TABLE_SHORT if len(columns) == 3 else None
+    layout = TABLE_SHORT if len(columns) == 3 else _english_layout(cut(lines[at - 1], columns)) if at else None
     rows: list[Row] = []
     count = 1
     for number, line in enumerate(lines[at + 1 :], at + 2):
@@ -107,21 +117,13 @@ def _table_rows(lines: Sequence[str], at: int, folder: str | None) -> tuple[int,
 
 
 def _module_rows(lines: Sequence[str], at: int) -> tuple[int, list[Row]]:
-    """The table of Get-ScheduledTask: columns start below their heads, long values end in dots."""
-    head = lines[at - 1]
-    starts = [m.start() for m in re.finditer(r"\S+", head)]
-    columns = list(zip(starts, [*starts[1:], 10_000], strict=True))
-    layout = tuple(ENGLISH.get(name.casefold()) for name in head.split())
+    """The table of Get-ScheduledTask, up to a blank line."""
+    end = next((i for i in range(at + 1, len(lines)) if not lines[i].strip()), len(lines))
     rows: list[Row] = []
-    count = 1
-    for number, line in enumerate(lines[at + 1 :], at + 2):
-        if not line.strip():
-            break
-        count += 1
-        values = _named(layout, cut(line, columns))
-        truncated = values.get("name", "").endswith("...")
-        rows.append(Row(line=number, form="schtasks_table", truncated=truncated, values=values))
-    return count, rows
+    for read in read_table(lines[:end], at):
+        values = {ENGLISH[k]: v for k, v in read.values.items() if k in ENGLISH}
+        rows.append(Row(line=read.line, form="schtasks_table", truncated=without_dots(values.get("name", ""))[1], values=values))
+    return end - at, rows
 
 
 def _list_rows(lines: Sequence[str], at: int, folder: str | None) -> tuple[int, list[Row]]:
@@ -161,13 +163,14 @@ def _list_row(pairs: list[tuple[str, str]], line: int, folder: str | None) -> Ro
     return Row(line=line, form="schtasks_list", folder=folder, values=named)
 
 
-def _csv_rows(lines: Sequence[str], at: int) -> tuple[int, list[Row | Fault]]:
+def _csv_rows(lines: Sequence[str], at: int, separator: str) -> tuple[int, list[Row | Fault]]:
     """All CSV rows from here on; repeated head lines (one a folder) are left out, cut rows are faults."""
     records: list[tuple[int, list[str]]] = []
     faults: list[Row | Fault] = []
     count = at
-    while count < len(lines) and (lines[count].startswith('"') or not lines[count].strip()):
-        taken, record = _csv_record(lines, count)
+    quoted = is_quoted_row(lines[at])
+    while count < len(lines) and (lines[count].startswith('"') or not lines[count].strip() or (not quoted and separator in lines[count])):
+        taken, record = read_row(lines, count, separator)
         if record is None:
             faults.append(Fault(place=f"line {count + 1}", message="a row whose quotes do not close"))
         elif record:
@@ -187,23 +190,6 @@ def _csv_rows(lines: Sequence[str], at: int) -> tuple[int, list[Row | Fault]]:
         else:
             faults.append(Row(line=number, form="schtasks_csv", folder=None, values=_named(layout, record)))
     return count - at, faults
-
-
-def _csv_record(lines: Sequence[str], at: int) -> tuple[int, list[str] | None]:
-    """One record and how many lines it took: values may hold line ends. An empty list is a blank line."""
-    text = lines[at]
-    if not text.strip():
-        return 1, []
-    for taken in range(1, 21):
-        if text.count('"') % 2 == 0:
-            try:
-                return taken, next(csv.reader([text], strict=False))
-            except (csv.Error, StopIteration):
-                return taken, None
-        if at + taken >= len(lines):
-            break
-        text += "\n" + lines[at + taken]
-    return 1, None
 
 
 def _is_data(record: list[str]) -> bool:

@@ -6,11 +6,10 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-import msgspec
-
 from auditor.model.task import Repetition, ScheduledTask, TaskAction, TaskPrincipal, TaskTrigger
+from auditor.probes.recorded.jsontext import read_json
 from auditor.probes.recorded.moments import Calendar
-from auditor.probes.recorded.outcome import Fault, Outcome, failed
+from auditor.probes.recorded.outcome import Fault, Outcome
 from auditor.probes.tasks.rows import ENGLISH, Row, build_task, merge_tasks
 
 _STATES = {0: "Unknown", 1: "Disabled", 2: "Queued", 3: "Ready", 4: "Running"}
@@ -18,10 +17,7 @@ _STATES = {0: "Unknown", 1: "Disabled", 2: "Queued", 3: "Ready", 4: "Running"}
 
 def read_task_json(text: str) -> Outcome[ScheduledTask]:
     """All tasks of a document: an object or a list of objects. Rows of one task are merged."""
-    try:
-        document = msgspec.json.decode(text.encode("utf-8", errors="replace"))
-    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
-        return failed(f"not JSON: {error}")
+    document, broken = read_json(text)
     outcome: Outcome[ScheduledTask] = Outcome()
     tasks: list[ScheduledTask] = []
     for number, item in enumerate(document if isinstance(document, list) else [document]):
@@ -30,6 +26,7 @@ def read_task_json(text: str) -> Outcome[ScheduledTask]:
             outcome.faults.append(Fault(place=f"item {number}", message="not a task: it has neither a name nor a path"))
         else:
             tasks.append(task)
+    outcome.faults.extend([broken] if broken else [])
     outcome.records, outcome.merged = merge_tasks(tasks)
     return outcome
 
