@@ -8,7 +8,8 @@ import pytest
 
 from auditor.decode import Decoded, Source, decode
 
-FILTER_HEAD = "Filter Name                     Num Instances    Altitude    Frame\n------------------------------  -------------  ------------  -----\n"
+FILTER_HEAD = "Filter Name                     Num Instances    Altitude    Frame\n"
+    "------------------------------  -------------  ------------  -----\n"
 TASK_HEAD = ["HostName", "TaskName", "Next Run Time", "Status", "Logon Mode"]
 
 
@@ -105,7 +106,8 @@ def test_a_table_with_columns_to_the_right_and_prompts_around() -> None:
 
 
 def test_a_name_that_the_table_cut_says_so() -> None:
-    table = "Status   Name               DisplayName\n------   ----               -----------\nStopped  aVeryLongServic... A\nRunning  b                  B\n"
+    table = "Status   Name               DisplayName\n------   ----               -----------\n"
+    table += "Stopped  aVeryLongServic... A\nRunning  b                  B\n"
     cut, whole = read("services", table).records
     assert (cut["name"], cut["name_truncated"], whole["name_truncated"]) == ("aVeryLongServic", True, False)
 
@@ -145,7 +147,8 @@ def test_a_table_whose_columns_nobody_knows_is_an_error() -> None:
 def test_defender_as_csv_table_and_json_with_old_dates() -> None:
     for text in (
         '"AMEngineVersion","AMRunningMode","IsTamperProtected"\r\n"1.1","Passive Mode","True"\r\n',
-        "AMEngineVersion AMRunningMode IsTamperProtected\n--------------- ------------- -----------------\n1.1             Passive Mode               True\n",
+        "AMEngineVersion AMRunningMode IsTamperProtected\n--------------- ------------- -----------------\n"
+        "1.1             Passive Mode               True\n",
     ):
         (status,) = read("defender", text).records
         assert (status["engine_version"], status["running_mode"], status["tamper_protected"]) == ("1.1", "Passive Mode", True)

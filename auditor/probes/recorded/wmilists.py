@@ -144,7 +144,7 @@ def _json(text: str) -> Outcome[WmiObject]:
         cim, system = item.get("CimClass"), item.get("CimSystemProperties")
         said = [cim.get("CimClassName") if isinstance(cim, dict) else None, system.get("ClassName") if isinstance(system, dict) else None]
         class_name = next((n for n in (*said, item.get("CreationClassName"), item.get("__CLASS")) if isinstance(n, str) and n), None)
-        own = {k: json_moment(v) for k, v in item.items() if k.casefold() not in _OUTSIDE and not k.startswith("__")}
+        own: dict[str, Any] = {k: json_moment(v) for k, v in item.items() if k.casefold() not in _OUTSIDE and not k.startswith("__")}
         types = {k: cim_type(class_name, k) or ("boolean" if isinstance(v, bool) else None) for k, v in own.items()}
         outcome.records.append(WmiObject(class_name=class_name, properties=own, types=types))
     outcome.faults.extend([broken] if broken else [])
