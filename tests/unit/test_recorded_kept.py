@@ -8,8 +8,10 @@ import pytest
 
 from auditor.decode import Decoded, Source, decode
 
-FILTER_HEAD = "Filter Name                     Num Instances    Altitude    Frame\n"
+FILTER_HEAD = (
+    "Filter Name                     Num Instances    Altitude    Frame\n"
     "------------------------------  -------------  ------------  -----\n"
+)
 TASK_HEAD = ["HostName", "TaskName", "Next Run Time", "Status", "Logon Mode"]
 
 
