@@ -230,6 +230,8 @@ class CheckedStep(msgspec.Struct, frozen=True, kw_only=True):
     id: str
     title: str
     way: Way
+    played: bool = False
+    """Whether any of its tasks came to its end, or was left out on purpose."""
     would_change: bool = False
     changes: str = ""
     """What it changes, in the playbook's words."""

@@ -94,6 +94,7 @@ def _step(step: PlanStep, events: Sequence[TaskEvent], outcome: str) -> CheckedS
         id=step.id,
         title=step.title,
         way=step.way,
+        played=bool(tasks),
         would_change=any(event.status == "changed" for event in tasks) or (left_out and outcome == "would_change"),
         changes=step.changes,
         tasks=tuple(event for event in tasks if event.status not in ("ok", "skipped") or event.difference),
