@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from auditor.analysis.copying.copylines import parse_command
+from auditor.analysis.copying.copylines import CommandReader, parse_command
 from tests.unit.copy_cases import end, line, one
 
 
@@ -215,3 +215,37 @@ def test_a_host_is_never_invented(text: str) -> None:
     for job in parse_command(f"copy {text} D:\\x"):
         for side in (job.source, job.destination):
             assert side.host is None or side.host.casefold() in text.casefold()
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ('cmd /c "for %i in (A1 B1) do copy \\\\%i\\x \\\\%i\\c$\\y"', ["\\\\A1\\c$\\y", "\\\\B1\\c$\\y"]),
+        ("cmd /c for /l %n in (1,1,2) do copy c:\\x \\\\srv%n\\s", ["\\\\srv1\\s", "\\\\srv2\\s"]),
+        ('cmd /v:on /c "set H=A1&& copy c:\\x \\\\!H!\\s"', ["\\\\A1\\s"]),
+        ('cmd /c "set H=A1&& copy c:\\x \\\\!H!\\s"', ["?s"]),
+        ("net use X: https://dav.acme.org/docs && copy c:\\x X:\\y", ["\\\\dav.acme.org\\docs\\y"]),
+        ('[IO.File]::Copy("D:\\a", "\\\\A1\\s\\a", $true)', ["\\\\A1\\s\\a"]),
+        ("tar -cf \\\\A1\\s\\a.tar c:\\data", ["\\\\A1\\s\\a.tar"]),
+        ("tar xf \\\\A1\\s\\a.tar -C c:\\data", ["local:c:\\data"]),
+        ("tar -tf \\\\A1\\s\\a.tar", []),
+    ],
+)
+def test_loops_and_variables_of_one_line_and_rarer_tools(text: str, found: list[str]) -> None:
+    assert [destination for _, destination in line(text)] == found
+
+
+def test_a_script_that_is_named_as_a_tool_is_no_tool() -> None:
+    for text in ("copy.cmd A1 B1", 'cmd /c ""C:\\jobs\\copy.bat" A1"', "call robocopy.cmd c:\\a c:\\b"):
+        assert line(text) == []
+
+
+def test_each_line_of_a_list_has_its_own_copies() -> None:
+    same = "robocopy c:\\a \\\\A1\\b"
+    assert [len(jobs) for jobs in CommandReader().read_lines([same, "dir", same])] == [1, 0, 1]
+
+
+def test_an_ftp_script_that_is_not_at_hand_gives_no_host_for_its_files() -> None:
+    (job,) = parse_command("ftp -s:c:\\x.ftp ftp.acme.org")
+    assert (job.source.kind, job.source.path, job.destination.host) == ("unresolved", "files in c:\\x.ftp", "ftp.acme.org")
+    assert job.reason == "the path starts with a value that is not known"

@@ -12,6 +12,8 @@ from auditor.analysis.copying.shellstate import State, join_path
 from auditor.analysis.copying.unknowns import combine, is_unknown, unknown
 
 _PERCENT = re.compile(r"%%|%\*|%~([A-Za-z$:]{0,20}?)(\d)|%(\d)|%([^%\r\n:=]{1,200})(?::([^%\r\n]{0,400}))?%")
+_LOOP = re.compile(r"(?<!%)%([A-Za-z])\s+in\s*\(", re.IGNORECASE)
+"""A loop of a command line (`cmd /c "for %i in (...)"`): in a batch file the sign is doubled."""
 _DELAYED = re.compile(r"!([^!\r\n:=]{1,200})(?::([^!\r\n]{0,400}))?!")
 _SUBSTRING = re.compile(r"~(-?\d{1,5})(?:,(-?\d{1,5}))?")
 
@@ -28,13 +30,23 @@ def expand(text: str, state: State, *, values: State | None = None) -> list[str]
 
 def _percent_parts(text: str, state: State) -> list[list[str]]:
     parts: list[list[str]] = []
-    at = 0
-    for match in _PERCENT.finditer(text):
+    loops = {v.casefold() for v in (*_LOOP.findall(text), *state.variables)}
+    at = start = 0
+    while match := _PERCENT.search(text, start):
+        if match.group(4) and _of_loop(match.group(4), loops, state):
+            start = match.start() + 1
+            continue
         parts.append([text[at : match.start()]])
         parts.append(_percent_values(match, state))
-        at = match.end()
+        at = start = match.end()
     parts.append([text[at:]])
     return parts
+
+
+def _of_loop(name: str, loops: set[str], state: State) -> bool:
+    """Whether what stands between two percent signs starts with the variable of a loop in the same line: `for %i in (a b) do x %i`."""
+    match = re.match(r"(?:~[a-z]*)?([a-z])(?=[^a-z0-9_])", name, re.IGNORECASE)
+    return match is not None and match[1].casefold() in loops and name.casefold() not in state.env
 
 
 def _percent_values(match: re.Match[str], state: State) -> list[str]:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection
 
-from auditor.analysis.copying.unknowns import is_unknown, known_prefix, shown
+from auditor.analysis.copying.unknowns import CLOSE, OPEN, is_unknown, known_prefix, shown
 from auditor.model.finding import CopyEnd
 
 _LOOPBACK = re.compile(r"localhost(?:\.localdomain)?|127(?:\.\d{1,3}){3}|::1|\[::1\]|--1\.ipv6-literal\.net|\.", re.IGNORECASE)
@@ -134,7 +134,8 @@ def remote_shell_place(text: str, own_names: Collection[str] = ()) -> Place:
     url = re.match(r"[A-Za-z][A-Za-z0-9+.-]{1,11}://(.*)", text)
     if url:
         return url_place(text, own_names)
-    match = re.match(r"(?:[^@\s/\\]{1,100}@)?(\[[0-9A-Fa-f:]{2,45}\]|[^:@/\\\s]{2,255}):(:?)(.*)", text)
+    outside = re.sub(f"{OPEN}[^{CLOSE}]*{CLOSE}", "", text)
+    match = ":" in outside and re.match(r"(?:[^@\s/\\]{1,100}@)?(\[[0-9A-Fa-f:]{2,45}\]|[^:@/\\\s]{2,255}):(:?)(.*)", text)
     if match:
         host, module, path = match.groups()
         if is_unknown(host):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 
 from auditor.analysis.copying.commandline import head_and_rest
@@ -47,7 +48,7 @@ class CommandReader:
         results: list[list[CopyJob]] = []
         for line in lines:
             start, unread = len(walker.found), len(walker.unread)
-            walker.frames.clear()
+            walker.next_line()
             try:
                 run = walker.interpreters["powershell" if is_cmdlet(line) else "cmd"]
                 run(walker, cleaned(line), state)
@@ -78,7 +79,9 @@ class CommandReader:
 
 
 def is_cmdlet(line: str) -> bool:
-    """Whether a line is PowerShell's: its first word is a cmdlet (`Copy-Item`), not one of its aliases, which cmd.exe has too."""
+    """Whether a line is PowerShell's: it starts with a cmdlet (`Copy-Item`; its aliases cmd.exe has too) or with a type's method."""
+    if re.match(r"\s*\[[A-Za-z][\w.]{0,100}\]::", line):
+        return True
     head = head_and_rest(line.strip())[0].casefold()
     return "-" in head and head in CMDLETS
 

@@ -224,6 +224,25 @@ def read_fastcopy(words: Sequence[str]) -> list[RawCopy]:
     ]
 
 
+def read_tar(words: Sequence[str]) -> list[RawCopy]:
+    """`tar -cf archive files...`, `tar -xf archive -C folder`, in box from Windows Server 2019."""
+    if not words or not re.fullmatch(r"-?[a-zA-Z]+", words[0]):
+        return []
+    letters = words[0].lstrip("-")
+    values = {words[i].casefold() if words[i] == "-f" else words[i]: words[i + 1] for i in range(len(words) - 1)}
+    archive = words[1] if letters.endswith("f") and len(words) > 1 else values.get("-f")
+    folder = values.get("-C")
+    if archive is None:
+        return []
+    if "x" in letters:
+        return [RawCopy(tool="archive", source=archive, destination=folder or ".")]
+    operands = [w for i, w in enumerate(words[1:], 1) if not w.startswith("-") and w not in (archive, folder)]
+    found = operands or ([folder] if folder else [])
+    if not set(letters) & set("cru"):
+        return []
+    return [RawCopy(tool="archive", source=s, destination=archive, writes_executables=False) for s in found]
+
+
 def read_archive(words: Sequence[str]) -> list[RawCopy]:
     """`7z a archive files...`, `rar a archive files...`: the archive is written, no program can start from it."""
     if len(words) < 2 or words[0].casefold() not in ("a", "u", "m", "x", "e"):
@@ -268,6 +287,7 @@ READERS: Mapping[str, Callable[[Sequence[str]], list[RawCopy]]] = {
     "expand": read_expand,
     "extrac32": read_expand,
     "fastcopy": read_fastcopy,
+    "tar": read_tar,
     "7z": read_archive,
     "7za": read_archive,
     "rar": read_archive,

@@ -23,10 +23,15 @@ _SWITCHES_OF_START = re.compile(
     re.IGNORECASE,
 )
 
+_SCRIPT = re.compile(r"\.(?:bat|cmd|vbs|vbe|js|wsf|ps1)\"?$", re.IGNORECASE)
+"""A script may be named as a program is: `copy.cmd` is not `copy`."""
+
 
 def run_program(walker: Walker, head: str, rest: str, state: State) -> bool:
     """Do what a program does. False where its name says nothing here: it may be a script."""
     name = program_name(shown(head))
+    if _SCRIPT.search(shown(head)):
+        return False
     if re.fullmatch(r"[a-z]:", name) and not rest:
         change_folder("cd", [head], state)
         return True
@@ -75,7 +80,10 @@ def _folder(_: Walker, name: str, rest: str, state: State) -> None:
 def _cmd(walker: Walker, _: str, rest: str, state: State) -> None:
     match = re.search(r"(?:^|\s|/\w(?::\w+)?)/[ckr]\s*(.*)", " " + rest, re.IGNORECASE | re.DOTALL)
     if match:
+        before = state.delayed
+        state.delayed = before or bool(re.search(r"/v(?::on)?(?=[\s/])", " " + rest[: max(0, match.start(1) - 1)] + " ", re.IGNORECASE))
         walker.run_line(_outer_quotes_off(match.group(1)), state)
+        state.delayed = before
 
 
 def _outer_quotes_off(line: str) -> str:
@@ -146,7 +154,7 @@ def _net(_: Walker, __: str, rest: str, state: State) -> None:
     if not words or words[0].casefold() != "use":
         return
     drive = next((w for w in words[1:] if re.fullmatch(r"[A-Za-z]:", w)), None)
-    path = next((w for w in words[1:] if w.startswith("\\\\")), None)
+    path = next((_as_share(w) for w in words[1:] if w.startswith(("\\\\", "http://", "https://"))), None)
     removes = any(w.casefold() in ("/delete", "/d", "/del") for w in words)
     if drive and removes:
         state.drives.pop(drive.casefold(), None)
@@ -154,6 +162,13 @@ def _net(_: Walker, __: str, rest: str, state: State) -> None:
         state.drives[drive.casefold()] = path
     elif drive and any(is_unknown(w) for w in words[2:3]):
         state.drives[drive.casefold()] = words[2]
+
+
+def _as_share(text: str) -> str:
+    """A WebDAV address in the form of a share: `https://host/path` is `\\\\host\\path`."""
+    scheme, found, rest = text.partition("://")
+    host, _, path = rest.partition("/")
+    return f"\\\\{host.rpartition('@')[2].partition(':')[0]}\\{path.replace('/', chr(92))}" if found and scheme.startswith("http") else text
 
 
 def _subst(_: Walker, __: str, rest: str, state: State) -> None:

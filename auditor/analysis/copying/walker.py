@@ -97,6 +97,12 @@ class Walker:
         self._depth += 1
         return True
 
+    def next_line(self) -> None:
+        """Another line of a list: the same copies may be found again, and are counted anew."""
+        self.frames.clear()
+        self._seen.clear()
+        self._counts.clear()
+
     def leave(self) -> None:
         """Back from a call."""
         self._depth -= 1
