@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from auditor.model.plan import (
     CheckDocument,
     CheckedHost,
+    CheckedStep,
     Plan,
     PlanAction,
     PlanHost,
@@ -100,16 +101,17 @@ def _checked(host: CheckedHost) -> str:
     lines = [safe_text(f"{host.host}: {host.remedy} by {host.way}: {host.outcome.replace('_', ' ')}{why}")]
     lines += [safe_text(f"  note: {note}") for note in host.notes]
     for step in host.steps:
-        mark = (
-            f"would change: {step.changes or 'see below'}"
-            if step.would_change
-            else f"left to a person: {step.by_hand}"
-            if step.by_hand
-            else "nothing to change"
-        )
-        lines.append(safe_text(f"  {step.title}: {mark}"))
+        lines.append(safe_text(f"  {step.title}: {_mark(step)}"))
         lines += [f"    {line}" for task in step.tasks for line in _task(task)]
     return "\n".join(lines)
+
+
+def _mark(step: CheckedStep) -> str:
+    if step.would_change:
+        return f"would change: {step.changes or 'see below'}"
+    if step.by_hand:
+        return f"left to a person: {step.by_hand}"
+    return "nothing to change" if step.played else "not reached"
 
 
 def _task(task: TaskEvent) -> list[str]:
