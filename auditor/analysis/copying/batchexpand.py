@@ -6,7 +6,7 @@ A value that is not known is marked, not dropped; a result longer than cmd.exe's
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from auditor.analysis.copying.shellstate import State, join_path
 from auditor.analysis.copying.unknowns import combine, is_unknown, unknown
@@ -21,16 +21,16 @@ _SUBSTRING = re.compile(r"~(-?\d{1,5})(?:,(-?\d{1,5}))?")
 def expand(text: str, state: State, *, values: State | None = None) -> list[str]:
     """All texts that a raw command may stand for. `values` gives the variables of `%name%` where a block froze them."""
     frozen = values or state
-    results = combine(_percent_parts(text, frozen), text) if "%" in text else [text]
+    results = combine(_percent_parts(text, frozen, state.variables), text) if "%" in text else [text]
     results = [t for r in results for t in _loop_variables(r, state)]
     if state.delayed:
         results = [t for r in results for t in (combine(_delayed_parts(r, state), r) if "!" in r else [r])]
     return list(dict.fromkeys(results))[:8]
 
 
-def _percent_parts(text: str, state: State) -> list[list[str]]:
+def _percent_parts(text: str, state: State, variables: Iterable[str]) -> list[list[str]]:
     parts: list[list[str]] = []
-    loops = {v.casefold() for v in (*_LOOP.findall(text), *state.variables)}
+    loops = {v.casefold() for v in (*_LOOP.findall(text), *variables)}
     at = start = 0
     while match := _PERCENT.search(text, start):
         if match.group(4) and _of_loop(match.group(4), loops, state):
