@@ -24,10 +24,11 @@ extends: incident
 remove: [dc-1, print-1, file-1, web-1, sql-1, de-1, quiet-19, quiet-22]
 """
 OPERATOR: dict[str, str] = {
-    "package": "C:\\Install\\SAVCE9\\client.msi",
-    "client_package": "C:\\Install\\SAVCE9\\client.msi",
-    "server_uninstall": "{BFC6E1F7-3D8A-4E9C-9E5B-1D2C3B4A5F60}",
-    "parent": "SRVA",
+    "client_package": "C:\\Install\\SAV\\client.msi",
+    "client_properties": "NETWORKTYPE=1 SERVERNAME=SRVA",
+    "client_not_newer_than_parent": "yes",
+    "console": "moved_before",
+    "managed_parent": "SRVA",
 }
 """What a person of that fleet would set."""
 
