@@ -9,6 +9,8 @@ import pytest
 from auditor.model.host import Section, Sections, Snapshot, TaskReading, TaskRecord
 from auditor.model.task import Repetition, ScheduledTask, TaskTrigger
 from auditor.probes.tasks.decode import duration_minutes, read_task, scheduled_tasks, start_hours, unreadable_tasks
+from auditor.probes.tasks.rows import VERBOSE_2003
+from tests.unit.test_tasks_job import job
 
 XML = "<Task><Triggers/><Actions><Exec><Command>x</Command></Exec></Actions></Task>"
 
@@ -47,6 +49,24 @@ def test_a_record_of_schtasks_keeps_its_path() -> None:
     text = "HostName:      OLD\nTaskName:      Copy\nNext Run Time: 19:00:00, 03.03.2006\nStatus:        \n"
     (task,) = read_task(TaskRecord(path="Copy", source_format="schtasks", text=text)).records
     assert (task.name, task.host, task.enabled) == ("Copy", "OLD", True)
+
+
+def test_a_job_file_and_its_row_of_schtasks_are_one_task() -> None:
+    body = base64.b64encode(job()).decode()
+    head = ",".join(f'"{n}"' for n in VERBOSE_2003)
+    values = {"host": "OLD", "name": "Night Copy", "last_result": "0", "line": "C:\\x\\copy.bat", "run_as": "OLD\\backup"}
+    row = ",".join(f'"{values.get(n, "N/A")}"' for n in VERBOSE_2003)
+    records = [
+        TaskRecord(path="Night Copy.job", source_format="job", data=body),
+        TaskRecord(path="Night Copy", source_format="schtasks", text=f"{head}\n{row}"),
+        TaskRecord(path="Other", source_format="schtasks", text=f"{head}\n{row.replace('Night Copy', 'Other')}"),
+    ]
+    both, other = scheduled_tasks(snapshot(*records))
+    assert (both.path, both.actions and both.actions[0].command) == ("Night Copy.job", "C:\\jobs\\nightly.cmd")
+    assert (both.principal and both.principal.user_id, both.host) == ("OLD\\backup", "OLD")
+    assert (other.path, other.source_format) == ("Other", "schtasks_csv")
+    (alone,) = scheduled_tasks(snapshot(records[0]))
+    assert alone.principal is None  # the author is not the account
 
 
 def task(*triggers: TaskTrigger) -> ScheduledTask:

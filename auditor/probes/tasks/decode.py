@@ -31,8 +31,31 @@ _REMEMBERED_CHARACTERS = 20_000
 
 
 def scheduled_tasks(snapshot: Snapshot) -> tuple[ScheduledTask, ...]:
-    """All tasks of a host that can be read; `path` is the record's, so that it points at the evidence."""
-    return tuple(task for record in snapshot.sections.tasks.records for task in _read(record)[0])
+    """All tasks of a host that can be read, each once; `path` is the record's, so that it points at the evidence."""
+    return _once([task for record in snapshot.sections.tasks.records for task in _read(record)[0]])
+
+
+def _once(tasks: list[ScheduledTask]) -> tuple[ScheduledTask, ...]:
+    """A task of 2003 is a .job file, which says what it does, and a row of schtasks, which alone says as whom."""
+    listed = {_bare(t.path): t for t in tasks if t.source_format.startswith("schtasks")}
+    jobs = {_bare(t.path) for t in tasks if t.source_format == "job"}
+    if jobs.isdisjoint(listed):
+        return tuple(tasks)
+    return tuple(
+        _completed(task, listed.get(_bare(task.path)))
+        for task in tasks
+        if not (task.source_format.startswith("schtasks") and _bare(task.path) in jobs)
+    )
+
+
+def _bare(path: str | None) -> str:
+    return (path or "").casefold().lstrip("\\").removesuffix(".job")
+
+
+def _completed(task: ScheduledTask, row: ScheduledTask | None) -> ScheduledTask:
+    if task.source_format != "job" or row is None:
+        return task
+    return msgspec.structs.replace(task, principal=row.principal, host=row.host, runs=task.runs or row.runs)
 
 
 def unreadable_tasks(snapshot: Snapshot) -> tuple[Fault, ...]:
