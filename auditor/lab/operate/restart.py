@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 import msgspec
 
@@ -10,9 +10,12 @@ from auditor.lab.facts_activity import EventFacts
 from auditor.lab.machine import CURRENT_VERSION, LabFile, LogRecord, Machine
 from auditor.lab.operate import services
 from auditor.lab.operate.pending import COMPONENTS, RENAMES, SESSION_MANAGER, UPDATES, pending_renames
+from auditor.lab.registry import Value
 
 LOGON_SHOWN = rf"{CURRENT_VERSION}\Winlogon\AutoLogonChecked"
 """A key that Windows' logon screen makes: Ansible waits for it after a restart."""
+_WINDOWS = r"HKLM\SYSTEM\CurrentControlSet\Control\Windows"
+_FILE_TIME_START = datetime(1601, 1, 1, tzinfo=UTC)
 _PASSIVE = r"HKLM\SOFTWARE\Policies\Microsoft\Windows Advanced Threat Protection"
 _ONBOARDED = r"HKLM\SOFTWARE\Microsoft\Windows Advanced Threat Protection\Status"
 _BOOT_SHARE = 0.6
@@ -55,11 +58,18 @@ def _begin(machine: Machine, user: str) -> None:
         strings = ("wininit.exe", machine.facts.network.computer_name, "No title", "0x80070000", "restart", "", user)
         note_event(machine, now, EventFacts(source="USER32", id=1074, qualifiers=32768, time="-0s", strings=strings))
     machine.restarts += 1
+    _note_shutdown(machine, now)
     if facts.vanishes and machine.restarts > facts.vanishes_times:
         machine.vanished = True
         return
     machine.away_until = now + timedelta(seconds=facts.seconds)
     machine.agenda.at(now + timedelta(seconds=facts.seconds * _BOOT_SHARE), lambda: _come_up(machine))
+
+
+def _note_shutdown(machine: Machine, now: datetime) -> None:
+    """Every orderly shutdown ends with its time in the registry, as a FILETIME."""
+    ticks = (now - _FILE_TIME_START) // timedelta(microseconds=1) * 10
+    machine.registry.make(_WINDOWS).put(Value("ShutdownTime", "REG_BINARY", ticks.to_bytes(8, "little")))
 
 
 def _come_up(machine: Machine) -> None:
