@@ -7,8 +7,8 @@ import re
 from auditor.collect.budget import SUSPICIOUS
 from auditor.model.errors import CollectError
 
-_NOT_FOUND = re.compile(r"""['"«»„“”‘’]powershell(\.exe)?['"«»„“”‘’]""", re.IGNORECASE)
-"""cmd.exe quotes the name of what it can't find, in every language."""
+_POWERSHELLS_OWN = ("CLIXML", "FullyQualifiedErrorId")
+"""What PowerShell writes once it runs: complaints without these are cmd.exe's, that it is not there or must not start."""
 _ERROR_TEXT = re.compile(r'<S S="Error">(.*?)</S>', re.DOTALL)
 _ESCAPED = re.compile(r"_x([0-9A-F]{4})_")
 _MARKS: tuple[tuple[str, str, str], ...] = (
@@ -39,13 +39,12 @@ def no_probe_reason(host: str, output: bytes, complaints: bytes, exit_code: int 
     for mark, reason, step in _MARKS:
         if mark in raw:
             return CollectError(host, reason, status="unsupported", next_step=step)
-    if _NOT_FOUND.search(text[:200]) and "CLIXML" not in raw and "FullyQualifiedErrorId" not in raw:
-        return CollectError(
-            host, "the host has no PowerShell", status="unsupported", next_step="install it (2.0 or later), or ask over WMI"
-        )
     if _BLOCKED.search(text):
         reason = f"a policy on the host keeps PowerShell from starting: {text[:200]}"
         return CollectError(host, reason, status="unsupported", next_step="exempt the auditor's account from the policy, or ask over WMI")
+    if text and not output.strip() and not any(mark in raw for mark in _POWERSHELLS_OWN):
+        reason = f"the host has no PowerShell that starts ({text[:200]})"
+        return CollectError(host, reason, status="unsupported", next_step="install it (2.0 or later), let it start, or ask over WMI")
     if not text and not output.strip():
         ended = f" (exit code {exit_code})" if exit_code is not None else ""
         return CollectError(

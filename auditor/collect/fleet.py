@@ -46,8 +46,8 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
 
     host_deadline_seconds: float = 180.0
     """Of one host, from connecting to the closed shell."""
-    section_deadline_seconds: int = 60
-    """Of one section of the probe, kept on the host."""
+    section_deadline_seconds: int | None = None
+    """Of one section of the probe, kept on the host; None is 60, and a third of the host's time where that is more."""
     answer_bytes: int = 32 * 1024 * 1024
     """Decoded bytes of one host's answer."""
     parallel: int = 64
@@ -112,9 +112,17 @@ def collect_fleet(
 def bounded(request: ProbeRequest, limits: Limits) -> ProbeRequest:
     """The request with the run's limits in it: what a host gets that is reached at once. When the bundle is sent, less may be left."""
     seconds = limits.host_deadline_seconds
+    usual = ProbeRequest()
+    whole, each = request.host_deadline_seconds, request.section_deadline_seconds
+    if whole == usual.host_deadline_seconds:
+        # Nobody asked for less: who gives a host more time gives it to its probe, and to each section in proportion.
+        whole = max(whole, int(seconds))
+    if each == usual.section_deadline_seconds:
+        each = max(each, whole // 3)
     limited = msgspec.structs.replace(
         request,
-        section_deadline_seconds=min(request.section_deadline_seconds, limits.section_deadline_seconds),
+        host_deadline_seconds=whole,
+        section_deadline_seconds=each if limits.section_deadline_seconds is None else min(each, limits.section_deadline_seconds),
         answer_limit_bytes=min(request.answer_limit_bytes, limits.answer_bytes),
     )
     return paced(limited, seconds - close_seconds(seconds))

@@ -22,7 +22,7 @@ from auditor.lab.facts_activity import LogonFacts
 from auditor.lab.machine import LogRecord, Machine
 from auditor.lab.operate.account import OperatorProcess
 from auditor.lab.operate.journal import Journal
-from auditor.lab.operate.words import not_recognized
+from auditor.lab.operate.words import said
 from auditor.lab.process import BufferedProcess, Refusal, Role
 from auditor.lab.sheet import Ask
 from auditor.model.errors import DecodeError
@@ -135,10 +135,10 @@ class LabShell:
 
     def _without_powershell(self, codepage: int) -> BufferedProcess:
         process = BufferedProcess()
-        said = not_recognized(self.machine, "powershell.exe")
+        missing = said(self.machine, "no_path", code=1)
         encoding = "utf-8" if codepage == 65001 else f"cp{self.machine.facts.system.code_page}"
-        process.write("stderr", said.stderr.encode(encoding, "replace"))
-        process.finish(said.code)
+        process.write("stderr", missing.stderr.encode(encoding, "replace"))
+        process.finish(missing.code)
         return process
 
 

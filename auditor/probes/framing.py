@@ -32,6 +32,8 @@ _LINE = 4000
 _BLOCK = re.compile(r"#AUD1 BLOCK ([a-z]{1,20}) (\d{1,10}) (sha256|sha1):([0-9a-f]{40,64}) (\d{1,6}(?:\.\d{1,6})?)")
 _PARAMETERS = re.compile(r"^\$AuditParameters = '([A-Za-z0-9+/=]*)'\r?$", re.MULTILINE)
 
+POWERSHELL = "%SystemRoot%\\System32\\WindowsPowerShell\\v1.0\\powershell.exe"
+"""Where every version of Windows PowerShell lies, 1.0 to 5.1. WinRM's own shell is never the 32-bit one, so nothing redirects it."""
 BOOTSTRAP = (
     "if ($ExecutionContext.SessionState.LanguageMode -ne 'FullLanguage') {"
     " '#AUD1 REFUSED ' + $ExecutionContext.SessionState.LanguageMode; exit 0 }\n"
@@ -52,8 +54,12 @@ def encoded_command() -> str:
 
 
 def command_line() -> str:
-    """The whole command line, always the same, well below the 8,191 characters of cmd.exe."""
-    return f"powershell.exe -NoLogo -NoProfile -NonInteractive -EncodedCommand {encoded_command()}"
+    """The whole command line, always the same, well below the 8,191 characters of cmd.exe.
+
+    The program is named by its place: cmd.exe would look for a bare name in the current folder and in all of PATH first, where others
+    than administrators may be able to write.
+    """
+    return f"{POWERSHELL} -NoLogo -NoProfile -NonInteractive -EncodedCommand {encoded_command()}"
 
 
 def pack_script(script: str) -> bytes:

@@ -186,7 +186,7 @@ def test_the_probe_is_printed_for_review(capsys: pytest.CaptureFixture[str]) -> 
     script = capsys.readouterr().out
     assert script.startswith("$AuditParameters = '")
     assert run(["probe", "--command-line"]) == 0
-    assert capsys.readouterr().out.startswith("powershell.exe -NoLogo -NoProfile")
+    assert capsys.readouterr().out.startswith("%SystemRoot%\\System32\\WindowsPowerShell\\v1.0\\powershell.exe -NoLogo -NoProfile")
     assert run(["probe", "--section", "no-such"]) == 64
 
 

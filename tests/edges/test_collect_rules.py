@@ -229,7 +229,9 @@ CLIXML = (
         ("", "This program is blocked by group policy.", 1, "unsupported", "policy"),
         ("", "", 0, "failed", "printed nothing (exit code 0)"),
         ("hello", "", 0, "failed", "not the probe's answer"),
-        ("", "Out of \x1b[31mmemory\r\nagain", 1, "failed", "could not run the probe: Out of [31mmemory again"),
+        ("", "Das System kann den angegebenen Pfad nicht finden.", 1, "unsupported", "no PowerShell that starts (Das System kann"),
+        ("", "Out of \x1b[31mmemory\r\nagain", 1, "unsupported", "no PowerShell that starts (Out of [31mmemory again)"),
+        ("", "FullyQualifiedErrorId : x", 1, "failed", "could not run the probe: FullyQualifiedErrorId"),
     ],
 )
 def test_why_there_was_no_probe(output: str, complaints: str, code: int, status: str, words: str) -> None:
@@ -247,6 +249,10 @@ def test_error_streams_are_read_as_text() -> None:
 def test_the_probe_ends_before_its_host_is_given_up() -> None:
     short = bounded(ProbeRequest(), Limits(host_deadline_seconds=30))
     assert (short.host_deadline_seconds, short.section_deadline_seconds) == (20, 6)
+    long = bounded(ProbeRequest(), Limits(host_deadline_seconds=600))
+    assert (long.host_deadline_seconds, long.section_deadline_seconds) == (472, 157)
+    assert bounded(ProbeRequest(), Limits(host_deadline_seconds=600, section_deadline_seconds=5)).section_deadline_seconds == 5
+    assert bounded(ProbeRequest(host_deadline_seconds=20), Limits(host_deadline_seconds=600)).host_deadline_seconds == 20
     usual = bounded(ProbeRequest(), Limits())
     assert (usual.host_deadline_seconds, usual.section_deadline_seconds) == (136, 45)
     assert bounded(ProbeRequest(), Limits(answer_bytes=1000)).answer_limit_bytes == 1000

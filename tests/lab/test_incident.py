@@ -143,11 +143,11 @@ def test_anything_but_the_probe_is_refused_to_the_auditor_and_written_down(small
 def test_a_host_without_powershell_and_one_in_constrained_language(small: Lab) -> None:
     answer, errors, code = _probe_without_input(_protocol(small, "none", "look", "Looking-1"))
     assert (answer.hello, code) == (None, 1)
-    assert b"'powershell.exe' is not recognized as an internal or external command" in errors
+    assert b"cannot find the path" in errors
     answer, _, code = _probe_without_input(_protocol(small, "locked", "look", "Looking-1"))
     assert (answer.refused, code) == ("ConstrainedLanguage", 0)
     _, errors, _ = _probe_without_input(_protocol(small, "german", "look", "Looking-1"))
-    assert "entweder falsch geschrieben" in errors.decode("cp850")
+    assert "Pfad nicht finden" in errors.decode("cp850")
 
 
 def _probe_without_input(protocol: Protocol) -> tuple[Answer, bytes, int]:
