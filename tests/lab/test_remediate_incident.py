@@ -24,7 +24,7 @@ extends: incident
 remove: [dc-1, print-1, file-1, web-1, sql-1, de-1, quiet-19, quiet-22]
 """
 OPERATOR: dict[str, str] = {
-    "client_package": "C:\\Install\\SAV\\client.msi",
+    "client_package": "\\\\FILE1\\install\\SAVCE903\\Symantec AntiVirus.msi",
     "client_properties": "NETWORKTYPE=1 SERVERNAME=SRVA",
     "client_not_newer_than_parent": "yes",
     "console": "moved_before",
