@@ -9,9 +9,11 @@ import base64
 
 import msgspec
 
+from auditor.lab.answers_software import DENIED
 from auditor.lab.jobfile import COLUMNS, csv_text, schtasks_lines
 from auditor.lab.machine import LabFile, Machine
 from auditor.lab.sheet import Ask, Ended, Sheet
+from auditor.lab.taskcache import TASK_CACHE, last_run
 from auditor.lab.texts import decode_text
 
 _LARGEST_XML = 1 << 20
@@ -41,9 +43,12 @@ def tasks(machine: Machine, ask: Ask, sheet: Sheet) -> None:
     if found is None:
         raise Ended("denied", f"Access to the path '{machine.task_folder}' is denied.")
     field = "data" if machine.legacy else "text"
+    if not machine.legacy and found.kept and not machine.may_read(TASK_CACHE):
+        sheet.gap("", "last_run", DENIED)
     for task in found.kept:
         data = base64.b64encode(task.data).decode("ascii") if task.data is not None else None
-        sheet.row(path=task.path, source_format="job" if machine.legacy else "xml", text=task.text, data=data)
+        moving = {} if machine.legacy or not machine.may_read(TASK_CACHE) else last_run(machine, task.path)
+        sheet.row(path=task.path, source_format="job" if machine.legacy else "xml", text=task.text, data=data, **moving)
         if task.reason:
             sheet.gap(task.path, field, task.reason)
     if found.full:

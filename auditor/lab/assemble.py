@@ -20,6 +20,7 @@ from auditor.lab.facts_software import DriverFacts, ProgramFacts, ServiceFacts
 from auditor.lab.fleet import LabHost
 from auditor.lab.machine import CONTROL_SET, CURRENT_VERSION, ENVIRONMENT, SERVICES, Machine, ServiceState
 from auditor.lab.registry import Registry, Value
+from auditor.lab.taskcache import put_task_cache
 
 _CONTROL = rf"{CONTROL_SET}\Control"
 _UNINSTALL = r"Microsoft\Windows\CurrentVersion\Uninstall"
@@ -52,6 +53,7 @@ def assemble(host: LabHost, now: datetime) -> Machine:
     machine.shares = dict(_unique(facts.shares.items()))
     add_driver_files(machine, facts.drivers)
     add_task_files(machine)
+    put_task_cache(machine)
     add_files(machine)
     add_logs(machine)
     return machine

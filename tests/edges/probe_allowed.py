@@ -51,6 +51,7 @@ STATIC = {
     "[Console]::Out": "standard output, the answer",
     "[Convert]::*": "between values and texts",
     "[DateTimeKind]::Utc": "a constant",
+    "[DateTime]::FromFileTimeUtc": "a time",
     "[DateTime]::ParseExact": "a time",
     "[DateTime]::UtcNow": "the clock, read",
     "[Diagnostics.FileVersionInfo]::GetVersionInfo": "version resource, read",

@@ -196,3 +196,19 @@ def test_windows_move_with_the_request(machines: dict[str, Machine]) -> None:
     whole = _answers(machines["srv-a"], request=ProbeRequest(event_days=30))
     assert [row for row in whole["events"].rows if row["id"] == 6006]
     assert whole["events"].coverage[0].oldest == (NOW - timedelta(days=160)).strftime("%Y-%m-%d") + "T00:11:09Z"
+
+
+def test_when_a_task_last_ran_stands_in_the_registry(tmp_path: Path) -> None:
+    ran_once = "{command: a.cmd, last_run: 2026-11-25 02:00:05, last_result: -2147020576}"
+    task = f"  file-1:\n    tasks: {{'\\Ran\\Night': {ran_once}, '\\Never': {{command: b.cmd}}}}\n"
+    denied = "    access: {denied_keys: ['HKLM\\SOFTWARE\\Microsoft\\Windows NT\\CurrentVersion\\Schedule\\TaskCache']}\n"
+    seen = _decoded(_patched(tmp_path, task)["file-1"]).tasks
+    readings = {reading.path: reading for reading in seen.readings}
+    ran = readings["\\Ran\\Night"]
+    assert ran.last_run is not None
+    assert ran.last_run.endswith("00:05Z")
+    assert ran.last_result == 0x800710E0
+    assert "\\Never" not in readings
+    unseen = _decoded(_patched(tmp_path, task + denied)["file-1"]).tasks
+    assert ([r.path for r in unseen.records], unseen.readings) == ([r.path for r in seen.records], ())
+    assert [gap.field for gap in unseen.gaps if gap.field == "last_run"] == ["last_run"]

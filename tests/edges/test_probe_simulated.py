@@ -13,7 +13,7 @@ import pytest
 
 from auditor.lab.answers import answer_section
 from auditor.lab.assemble import assemble
-from auditor.lab.fleet import load_fleet
+from auditor.lab.fleet import LabHost, load_fleet
 from auditor.lab.machine import Machine
 from auditor.lab.sheet import Ask
 from auditor.probes import framing
@@ -94,10 +94,17 @@ class Run:
         self.files = {path.name.upper() for path in base.glob("drive_c/windows/system32/drivers/*.sys")}
 
 
+def _with_a_run(host: LabHost) -> LabHost:
+    """The host, with one task that has run."""
+    name, task = next(iter(host.facts.tasks.items()))
+    ran = msgspec.structs.replace(task, last_run="-1d 02:00:05", last_result=-2147020576)
+    return msgspec.structs.replace(host, facts=msgspec.structs.replace(host.facts, tasks={**host.facts.tasks, name: ran}))
+
+
 @pytest.fixture(scope="module", params=HOSTS)
 def run(request: pytest.FixtureRequest, base: Path, bin_folder: Path) -> Iterator[Run]:
     now = datetime.now(UTC)
-    machine = assemble(load_fleet("incident").host(request.param), now)
+    machine = assemble(_with_a_run(load_fleet("incident").host(request.param)), now)
     script = build_bundle(REQUEST)
     with simulated.running(base, base.parent / request.param, machine, now, bin_folder) as server:
         answer = server.probe(script)

@@ -4,12 +4,40 @@
 $windows = Get-WindowsFolder
 $limit = [int]$Parameters['task_limit'][0]
 $kept = New-Object Collections.ArrayList
+$cache = 'SOFTWARE\Microsoft\Windows NT\CurrentVersion\Schedule\TaskCache'
 
 function Test-Room {
     if ($kept.Count -lt $limit) { return $true }
     if (-not $Shared['tasks full']) { Add-Gap '' '' ('only the first ' + $limit + ' tasks were read') }
     $Shared['tasks full'] = $true
     return $false
+}
+
+# Last run and result as the service itself keeps them in the registry: version 3, FILETIMEs of registration and last run, state, result.
+# The time is UTC, and nothing is asked that could hang. The next run is not kept anywhere: it follows from the triggers.
+function Get-Dynamic([string]$path) {
+    $id = Get-PathText ($cache + '\Tree' + $path) 'Id'
+    if ($id -notmatch '^\{[0-9A-Fa-f-]{36}\}$') { return $null }
+    $key = Open-Key ($cache + '\Tasks\' + $id)
+    if ($null -eq $key) { return $null }
+    try { $bytes = Get-Raw $key 'DynamicInfo' } finally { $key.Close() }
+    if ($bytes -isnot [byte[]] -or $bytes.Length -lt 28 -or [BitConverter]::ToInt32($bytes, 0) -ne 3) { return $null }
+    return , $bytes
+}
+
+function Add-LastRun($row) {
+    if ($Shared['task cache denied']) { return }
+    try {
+        $bytes = Get-Dynamic $row['path']
+        if ($null -eq $bytes) { return }
+        $time = [BitConverter]::ToInt64($bytes, 12)
+        if ($time -le 0 -or $time -gt 2650467743999999999) { return }
+        $row['last_run'] = Get-UtcText ([DateTime]::FromFileTimeUtc($time))
+        $row['last_result'] = Get-Unsigned ([BitConverter]::ToInt32($bytes, 24))
+    } catch {
+        $Shared['task cache denied'] = $true
+        Add-Gap '' 'last_run' (Get-Words $_)
+    }
 }
 
 function Add-XmlTask([string]$file, [string]$path) {
@@ -20,6 +48,7 @@ function Add-XmlTask([string]$file, [string]$path) {
     } catch {
         Add-Gap $path 'text' (Get-Words $_)
     }
+    Add-LastRun $row
     Add-Row $row
     [void]$kept.Add($row)
 }
@@ -97,6 +126,7 @@ function Add-Listed([string]$text) {
 }
 
 $Shared['tasks full'] = $false
+$Shared['task cache denied'] = $false
 if ((Get-Generation) -ge 600) {
     Add-XmlTasks ($windows + '\System32\Tasks')
 } else {
