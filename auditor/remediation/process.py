@@ -32,10 +32,11 @@ def has_ended(record: RemediationRecord) -> bool:
 def _process(number: int) -> str:
     """A process by its number and start, for numbers come again; the number alone where its start can't be seen; empty without it."""
     try:
-        started = Path(f"/proc/{number}/stat").read_text(encoding="ascii", errors="replace").rpartition(")")[2].split()[19]
+        fields = Path(f"/proc/{number}/stat").read_text(encoding="ascii", errors="replace").rpartition(")")[2].split()
+        state, started = fields[0], fields[19]
     except (OSError, IndexError):
         return f"{number} ?" if _is_there(number) else ""
-    return f"{number} {started}"
+    return "" if state in "ZX" else f"{number} {started}"  # nobody has asked yet how a dead one ended
 
 
 def _is_there(number: int) -> bool:

@@ -42,3 +42,16 @@ def test_what_a_killed_process_left_goes_at_the_next_start_and_no_living_ones() 
         assert (place / "secret").is_file()
         with private_place():
             assert not place.exists()
+
+
+def test_what_still_runs_in_the_place_of_a_killed_process_is_ended() -> None:
+    with subprocess.Popen([sys.executable, "-c", CHILD], cwd=ROOT, stdout=subprocess.PIPE, text=True) as child:
+        assert child.stdout is not None
+        place = child.stdout.readline().strip()
+        with subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)", f"{place}/project/play.yml"]) as play:
+            with private_place():
+                assert play.poll() is None
+            child.kill()
+            child.wait(timeout=30)
+            with private_place():
+                assert play.wait(timeout=30) == -9

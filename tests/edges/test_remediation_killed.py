@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import textwrap
@@ -9,6 +10,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from auditor.model.errors import RemediationError
@@ -110,6 +112,20 @@ def test_a_killed_process_is_seen_as_interrupted_at_the_next_start(tmp_path: Pat
         world.time += timedelta(minutes=1)
         new = world.plan()
         assert world.apply(new).state == "finished", "the dead application's locks are no obstacle on its own machine"
+
+
+def test_a_dead_process_that_nobody_waited_for_has_ended(store: Store) -> None:
+    script = "from auditor.remediation.process import applicant; print(applicant().process, flush=True); input()"
+    command = [sys.executable, "-c", script]
+    with subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as child:
+        assert child.stdout is not None
+        world = World(store, "a")
+        world.by = msgspec.structs.replace(applicant(), process=child.stdout.readline().strip())
+        record = world.apply(world.plan())
+        assert not has_ended(record)
+        child.kill()
+        os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
+        assert has_ended(record)
 
 
 def test_an_application_that_still_runs_is_not_taken_for_dead(store: Store) -> None:

@@ -160,7 +160,7 @@ def _left(agents: World) -> list[dict[str, str]]:
 
 
 def test_killed_in_the_middle_it_is_interrupted_and_a_new_plan_goes_on(agents: World) -> None:
-    """The real program, killed at once when the first task's end is in the store; Ansible's processes end with it."""
+    """The real program, killed at once when the first task's end is in the store; what Ansible still does ends at the next start."""
     planned = agents.plan(*SERVICE)
     command = agents.apply_command(planned.document["digest"], 3)
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as child:
