@@ -11,8 +11,8 @@ import msgspec
 from auditor.lab.answers import answer_section
 from auditor.lab.assemble import assemble
 from auditor.lab.facts import SessionFacts
-from auditor.lab.facts_software import DriverFacts, FileFacts, ServiceFacts, VersionFacts
 from auditor.lab.facts_activity import TaskFacts, TriggerFacts
+from auditor.lab.facts_software import DriverFacts, FileFacts, ServiceFacts, VersionFacts
 from auditor.lab.fleet import LabHost
 from auditor.lab.registry import Setting, Value
 from auditor.lab.sheet import Ask
