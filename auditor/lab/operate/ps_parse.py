@@ -83,7 +83,7 @@ def pipeline(statement: str) -> list[str]:
             depth -= 1
         elif depth == 0 and statement.startswith(("&&", "||"), at):
             raise ParseError(f"The token '{statement[at : at + 2]}' is not a valid statement separator in this version.")
-        elif char == "&" and depth == 0 and statement[start:at].strip():
+        elif char == "&" and depth == 0 and statement[start:at].strip() and statement[at - 1] != ">":  # `2>&1` is a redirection
             raise ParseError(
                 'The ampersand (&) character is not allowed. The & operator is reserved for future use; use "&" to pass it as text.'
             )
