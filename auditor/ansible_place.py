@@ -10,6 +10,7 @@ import shutil
 import signal
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -18,6 +19,8 @@ from auditor.model.errors import AuditorError
 
 _MEMORY = Path("/dev/shm")  # noqa: S108 - a folder of ours is made inside it, readable by us alone
 _PREFIX, _LOCK = "auditor-", "held"
+_ROUNDS = 50
+"""A process may start another one while it is being ended."""
 _PLUGINS = [
     "ACTION",
     "BECOME",
@@ -76,19 +79,42 @@ def _sweep(parent: Path) -> None:
             descriptor = os.open(place / _LOCK, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC)
             try:
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                _end_runs(place)
+                end_processes(place)
                 shutil.rmtree(place, ignore_errors=True)
             finally:
                 os.close(descriptor)
 
 
-def _end_runs(place: Path) -> None:
-    """End what still runs in the place of a killed process: a play must not go on with nobody to write down what it does."""
-    mark = os.fsencode(place)
+def end_processes(place: Path) -> None:
+    """End every process that runs in the place, however it was started: Ansible's workers leave the group of the process that began them.
+
+    A play must not go on with nobody to write down what it does. Where there is no /proc, nothing is found.
+    """
+    marks = (os.fsencode(place) + b"/", b"=" + os.fsencode(place) + b"\0")
+    for _ in range(_ROUNDS):
+        found = [number for number in _process_numbers() if _runs_in(number, marks)]
+        if not found:
+            return
+        for number in found:
+            with suppress(OSError):
+                os.kill(number, signal.SIGKILL)
+        time.sleep(0.02)
+
+
+def _process_numbers() -> Iterator[int]:
     for folder in Path("/proc").glob("[0-9]*"):
-        with suppress(OSError, ValueError):
-            if int(folder.name) != os.getpid() and mark in (folder / "cmdline").read_bytes():
-                os.kill(int(folder.name), signal.SIGKILL)
+        if folder.name.isdigit() and int(folder.name) != os.getpid():
+            yield int(folder.name)
+
+
+def _runs_in(number: int, marks: tuple[bytes, ...]) -> bool:
+    """Whether its arguments or its environment name the place; a process that has ended has neither."""
+    for name in ("cmdline", "environ"):
+        with suppress(OSError):
+            text = Path(f"/proc/{number}/{name}").read_bytes()
+            if any(mark in text for mark in marks):
+                return True
+    return False
 
 
 def program_path(name: str) -> str:
