@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -17,6 +17,7 @@ from auditor.model.errors import AuditorError, Problem, UsageError
 from auditor.model.finding import Report, Run
 from auditor.model.host import HostResult, Target
 from auditor.model.rule import Matrix
+from auditor.model.times import stamp
 from auditor.probes.bundle import SCRIPTED_SECTIONS, ProbeRequest
 from auditor.report.coverage import host_coverage, refused_coverage
 
@@ -180,7 +181,7 @@ def run_of(run_id: str, started_at: str, matrix: Matrix) -> Run:
 
 def timestamp(now: Clock) -> str:
     """The time now as ISO 8601 in UTC, to the second."""
-    return now().astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return stamp(now())
 
 
 def never_collected(target: Target) -> Asked:

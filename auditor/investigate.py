@@ -23,13 +23,13 @@ from auditor.analysis.investigate.case import Case, Known, Seen
 from auditor.analysis.investigate.moment import find_moment, utc
 from auditor.analysis.investigate.timeline import timeline
 from auditor.analysis.investigate.verdict import decide
-from auditor.analysis.investigate.zone import stamp
 from auditor.model.change import Difference
 from auditor.model.crash import Crash
 from auditor.model.errors import UsageError
 from auditor.model.finding import Evidence, Finding, HostCoverage
 from auditor.model.host import HostResult, Snapshot, Target
 from auditor.model.hypothesis import Investigation, Tie
+from auditor.model.times import stamp
 from auditor.probes.bundle import SCRIPTED_SECTIONS, ProbeRequest
 from auditor.report.coverage import host_coverage
 

@@ -13,6 +13,7 @@ from auditor.cli.say import Outputs, width
 from auditor.model.baseline import Baseline
 from auditor.model.change import Accepted
 from auditor.model.errors import UsageError
+from auditor.model.times import stamp
 
 
 @verb(
@@ -104,7 +105,7 @@ def _user() -> str:
 
 
 def _now() -> str:
-    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return stamp(datetime.now(UTC))
 
 
 @verb("list")

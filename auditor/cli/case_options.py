@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime
+from datetime import datetime
 
 import click
 import msgspec
@@ -11,6 +11,7 @@ import msgspec
 from auditor.cli.flags import flag
 from auditor.model.case import Case, CaseCondition, CaseTrigger, Contingency, EventPattern
 from auditor.model.errors import UsageError
+from auditor.model.times import stamp
 
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,79}")
 _EVENT = re.compile(r"(system|application)/([^\x00-\x1f]+?)/([0-9]{1,5})(?:/(.*))?", re.IGNORECASE)
@@ -140,4 +141,4 @@ def _since(text: str | None, now: datetime) -> str | None:
         raise UsageError(f"--since {text!r}: expected a time with its zone", next_step="For example 2026-11-26T01:00:00Z.")
     if since > now:
         raise UsageError(f"--since {text!r} lies in the future", next_step="Give the time at which the remedy was done.")
-    return since.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return stamp(since)

@@ -15,6 +15,7 @@ from auditor.cli.inventory import inventory_flags
 from auditor.cli.remediate_values import given_values, ways_of, window_of
 from auditor.cli.say import Outputs, width
 from auditor.model.errors import UsageError
+from auditor.model.times import stamp
 
 if TYPE_CHECKING:
     from auditor.inventory import Inventory
@@ -95,6 +96,7 @@ def plan(every: Everywhere, **values: object) -> int:
     person.
     """
     from auditor.cli.matrix import load
+    from auditor.model.plan import missing_values
     from auditor.remediation.planfile import write_plan
     from auditor.report.json_ import json_text
     from auditor.report.remediation import plan_text
@@ -114,7 +116,7 @@ def plan(every: Everywhere, **values: object) -> int:
     )
     outputs.say_files()
     outputs.say(f"The plan is in {options.plan}; its digest is {digest}")
-    missing = any(host.missing for action in found.actions for host in action.hosts)
+    missing = missing_values(found)
     if missing:
         outputs.say("Values are missing: set them with --set or --values, and make the plan again.")
     else:
@@ -148,7 +150,7 @@ def _made(every: Everywhere, options: Planning, matrix: Matrix) -> Plan:
             reachable=None if inventory is None else {target.name for target in inventory.targets},
         )
     made = Made(
-        at=f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}",
+        at=stamp(datetime.now(UTC)),
         by=applicant().who,
         auditor=__version__,
         matrix_digest=matrix.digest,

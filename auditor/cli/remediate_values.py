@@ -6,17 +6,18 @@ import os
 import re
 import stat
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from auditor.model.errors import UsageError
 from auditor.model.plan import Window
+from auditor.model.remedy import Value
+from auditor.model.times import stamp
 
 if TYPE_CHECKING:
     from auditor.inventory import Inventory
 
-Value = str | int | bool | tuple[str, ...]
 SECRET = "AUDITOR_SECRET_"  # noqa: S105 - the beginning of variables' names
 MOST_BYTES = 1024 * 1024
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,80}")
@@ -116,7 +117,7 @@ def window_of(text: str | None) -> Window | None:
     ends = [_time(part, text) for part in text.split("/")]
     if len(ends) != 2 or ends[0] >= ends[1]:
         raise UsageError(f"--window {text!r}: expected START/END", next_step="For example 2026-11-27T22:00Z/2026-11-28T02:00Z.")
-    start, end = (f"{moment.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}" for moment in ends)
+    start, end = map(stamp, ends)
     return Window(start=start, end=end)
 
 

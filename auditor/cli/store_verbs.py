@@ -11,6 +11,7 @@ import click
 from auditor.cli.flags import Everywhere, flag, verb
 from auditor.cli.say import Outputs
 from auditor.model.errors import UsageError
+from auditor.model.times import stamp
 
 
 @verb(
@@ -29,7 +30,7 @@ def export(every: Everywhere, file: Path, redact: bool) -> int:
     from auditor.store.lines import Head
 
     outputs = Outputs.plan(every, ("table",))
-    head = Head(auditor=__version__, at=_time(datetime.now(UTC)), redacted=redact)
+    head = Head(auditor=__version__, at=stamp(datetime.now(UTC)), redacted=redact)
     with open_store(every.store or default_path(), write=False) as opened:
         count = opened.export(file, head, _wanted(every.limit))
     outputs.emit({"table": lambda: f"{count} lines are in {file}{', without names' if redact else ''}\n"})
@@ -89,7 +90,7 @@ def prune(every: Everywhere, days: int, keep: int, rehearse: bool) -> int:
     from auditor.store import default_path, open_store
 
     outputs = Outputs.plan(every, ("table", "json"))
-    before = _time(datetime.now(UTC) - timedelta(days=days))
+    before = stamp(datetime.now(UTC) - timedelta(days=days))
     with open_store(every.store or default_path(), create=False) as opened:
         found = opened.prune(before, keep, rehearse=rehearse)
     what = (
@@ -101,7 +102,3 @@ def prune(every: Everywhere, days: int, keep: int, rehearse: bool) -> int:
     outputs.emit({"table": lambda: text, "json": lambda: json_text(document)})
     outputs.say_files()
     return 0
-
-
-def _time(moment: datetime) -> str:
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -9,10 +9,10 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any
 
-from auditor.lab.clock import stamp
 from auditor.lab.machine import LogRecord, Machine
 from auditor.lab.sheet import Ask, Ended, Sheet, moment
 from auditor.model.host import LogCoverage
+from auditor.model.times import stamp
 
 _SYSTEM = (
     "EventLog=6005,6006,6008,6009", "Microsoft-Windows-Kernel-Power=41,109", "Microsoft-Windows-Kernel-General=12,13",

@@ -14,11 +14,11 @@ from typing import Any
 from auditor.lab.answers_events import last_restart
 from auditor.lab.answers_jobs import find_files
 from auditor.lab.answers_software import DENIED, refusal
-from auditor.lab.clock import stamp
 from auditor.lab.machine import SERVICES, LabFile, Machine
 from auditor.lab.paths import expand
 from auditor.lab.sheet import Ask, Ended, Sheet, or_null
 from auditor.lab.texts import decode_text
+from auditor.model.times import stamp
 
 _POLICY = r"HKLM\SOFTWARE\Policies\Microsoft\WindowsFirewall"
 _OWN = rf"{SERVICES}\SharedAccess\Parameters\FirewallPolicy"

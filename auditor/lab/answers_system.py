@@ -10,10 +10,10 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
-from auditor.lab.clock import stamp
 from auditor.lab.machine import CONTROL_SET, CURRENT_VERSION, ENVIRONMENT, SERVICES, Machine
 from auditor.lab.sheet import Ask, Ended, Sheet, or_null, trimmed
 from auditor.lab.wmi import CIMV2, AccessDenied, Instance, InvalidClass, instances
+from auditor.model.times import stamp
 
 _CONTROL = rf"{CONTROL_SET}\Control"
 _DISABLED = 4

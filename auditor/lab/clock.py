@@ -94,11 +94,6 @@ def resolve(text: str, now: datetime, zone: Zone) -> datetime:
     raise ValueError(f"expected a time such as -1d 19:03, -90m, 2005-11-08 19:03 or 2005-11-08T11:03:00Z, got {text!r}")
 
 
-def stamp(moment: datetime) -> str:
-    """An aware time as rows carry it."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
 def picture(local: datetime, pattern: str) -> str:
     """A local time in one of Windows' own pictures, for example `yyyy-M-d` or `h:mm:ss tt`."""
     values: dict[str, Any] = {

@@ -8,8 +8,8 @@ from typing import Any
 
 import msgspec
 
-from auditor.lab.clock import stamp
 from auditor.model.host import Gap, LogCoverage, Status
+from auditor.model.times import stamp
 from auditor.probes.framing import SectionAnswer
 
 MAXIMUM_GAPS = 1000

@@ -17,7 +17,6 @@ import msgspec
 
 from auditor.lab.answers import answer_section
 from auditor.lab.assemble_logs import logon_event
-from auditor.lab.clock import stamp
 from auditor.lab.facts_activity import LogonFacts
 from auditor.lab.machine import LogRecord, Machine
 from auditor.lab.operate.account import OperatorProcess
@@ -26,6 +25,7 @@ from auditor.lab.operate.words import said
 from auditor.lab.process import BufferedProcess, Refusal, Role
 from auditor.lab.sheet import Ask
 from auditor.model.errors import DecodeError
+from auditor.model.times import stamp
 from auditor.probes import framing
 
 Digest = Callable[[tuple[str, ...]], str]

@@ -11,7 +11,7 @@ from typing import Literal
 import msgspec
 
 from auditor.model.grade import Confidence, Severity
-from auditor.model.remedy import Expected, HostReport, RestartNeed, RollbackKind, TaskEvent, Way
+from auditor.model.remedy import Expected, HostReport, RestartNeed, RollbackKind, TaskEvent, Value, Way
 
 PLAN_SCHEMA_VERSION = 1
 Origin = Literal["operator", "rule", "finding", "default"]
@@ -33,7 +33,7 @@ class PlanValue(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     """A value that a host's run gets. Data, wherever it comes from."""
 
     name: str
-    value: str | int | bool | tuple[str, ...]
+    value: Value
     origin: Origin
 
 
@@ -143,6 +143,11 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     """What is left to a person, in order."""
     undetermined: tuple[str, ...] = ()
     """What was not known when the plan was made."""
+
+
+def missing_values(plan: Plan) -> list[str]:
+    """`HOST: NAME: MEANING` of every required value that nobody has set."""
+    return [f"{host.host}: {text}" for action in plan.actions for host in action.hosts for text in host.missing]
 
 
 VerdictKind = Literal["fixed", "still_there", "got_worse", "not_checked"]

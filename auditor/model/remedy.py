@@ -18,6 +18,8 @@ VariableType = Literal["text", "whole", "truth", "texts", "secret"]
 RestartNeed = Literal["never", "maybe", "always"]
 HostOrder = Literal["any", "managers-first", "clients-first"]
 """How several hosts of one operation are ordered along their `manages` and `updates` ties."""
+Value = str | int | bool | tuple[str, ...]
+"""Of a variable: a text, a whole number, a truth, or several texts."""
 RunStatus = Literal["successful", "failed", "timed_out", "cancelled", "refused"]
 TaskStatus = Literal["ok", "changed", "failed", "skipped", "unreachable", "ignored"]
 
@@ -45,7 +47,7 @@ class Variable(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     meaning: str
     type: VariableType = "text"
     required: bool = False
-    default: str | int | bool | tuple[str, ...] | None = None
+    default: Value | None = None
     choices: tuple[str, ...] = ()
     ways: tuple[Way, ...] = ("modules", "raw")
     """Ways that need it."""
@@ -109,7 +111,7 @@ class Remedy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 class GivenBy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Where a finding gives a variable its value from; exactly one of the first three is stated."""
 
-    literal: str | int | bool | tuple[str, ...] | None = None
+    literal: Value | None = None
     """A value that the rule itself knows."""
     host: str | None = None
     """Role of a bound host: its computer name as it says itself, else its inventory name."""

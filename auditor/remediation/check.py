@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from auditor.model.errors import AuditorError
 from auditor.model.plan import CheckDocument, CheckedHost, CheckedStep, Plan, PlanStep, WaveItem
 from auditor.model.remedy import HostReport, RunResult, TaskEvent
+from auditor.model.times import stamp
 from auditor.remediation.lookup import all_items, host_of, key
 from auditor.remediation.outcome import outcomes
 from auditor.remediation.permit import refuse_unfit
-from auditor.remediation.record import stamp
 from auditor.remediation.runs import request_of
 from auditor.remediation.tools import Limits, Playing
 

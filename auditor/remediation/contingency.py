@@ -13,17 +13,15 @@ from auditor.analysis.planning.facts import Made
 from auditor.analysis.planning.plan import make_plan
 from auditor.model.case import Case
 from auditor.model.errors import RemediationError
-from auditor.model.plan import Plan, RemediationRecord
-from auditor.model.remedy import Remedy
+from auditor.model.plan import Plan, RemediationRecord, missing_values
+from auditor.model.remedy import Remedy, Value
 from auditor.model.rule import Matrix
+from auditor.model.times import stamp
 from auditor.playbooks import Collections
 from auditor.remediation.apply import apply_plan
 from auditor.remediation.gather import Chosen, gather, refuse_without_collections
 from auditor.remediation.planfile import digest_of, plan_text
-from auditor.remediation.record import stamp
 from auditor.remediation.tools import Limits, Tools
-
-Value = str | int | bool | tuple[str, ...]
 
 
 def run_contingency(
@@ -59,8 +57,7 @@ def run_contingency(
 
 
 def _refuse_missing(plan: Plan) -> None:
-    missing = [f"{host.host}: {text}" for action in plan.actions for host in action.hosts for text in host.missing]
-    if missing:
+    if missing := missing_values(plan):
         raise RemediationError(f"values are missing: {'; '.join(missing[:5])}", next_step="give them to the watch with --values")
 
 

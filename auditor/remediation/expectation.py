@@ -7,7 +7,7 @@ from datetime import datetime
 
 from auditor.model.change import Explanation
 from auditor.model.plan import Plan, RemediationRecord, WaveItem
-from auditor.remediation.record import stamp
+from auditor.model.times import stamp
 from auditor.store import Store
 
 

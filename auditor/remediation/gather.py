@@ -16,7 +16,7 @@ from auditor.model.errors import RemediationError
 from auditor.model.finding import Finding, Report
 from auditor.model.host import Snapshot
 from auditor.model.plan import Plan, PlanEvidence
-from auditor.model.remedy import Remedy
+from auditor.model.remedy import Remedy, Value
 from auditor.model.rule import Matrix
 from auditor.model.version import Version, parse_version
 from auditor.playbooks import Collections, foundation
@@ -36,7 +36,7 @@ class Chosen(msgspec.Struct, frozen=True, kw_only=True):
     """With `findings` or `rules`: only those of these hosts. Alone: every finding of these hosts that has a remedy."""
     remedy: str | None = None
     """In place of the rules' own; on `hosts` without a finding where there is none."""
-    values: Mapping[tuple[str, str], str | int | bool | tuple[str, ...]] = {}
+    values: Mapping[tuple[str, str], Value] = {}
     ways: Mapping[str, str] = {}
     apart: Mapping[str, tuple[str, ...]] = {}
     """Inventory groups of which no two hosts are changed at once, with their hosts."""

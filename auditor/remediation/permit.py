@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from auditor.model.errors import RemediationError
-from auditor.model.plan import Plan, PlanHost
-from auditor.remediation.record import stamp
+from auditor.model.plan import Plan, PlanHost, missing_values
+from auditor.model.times import stamp
 from auditor.remediation.tools import Limits, Playing, Tools
 
 AHEAD = timedelta(minutes=5)
@@ -47,8 +47,7 @@ def refuse_outside(plan: Plan, now: datetime) -> None:
 
 
 def _refuse_missing(plan: Plan, tools: Playing) -> None:
-    missing = [f"{host.host}: {text}" for action in plan.actions for host in action.hosts for text in host.missing]
-    if missing:
+    if missing := missing_values(plan):
         raise RemediationError(
             f"values are missing: {'; '.join(missing[:5])}", next_step="make the plan again with --set HOST:NAME=VALUE or --values FILE"
         )

@@ -13,15 +13,11 @@ import msgspec
 from auditor.model.errors import AuditorError, RemediationError
 from auditor.model.plan import Applicant, Plan, RemediationRecord, WaveRecord
 from auditor.model.remedy import TaskEvent
+from auditor.model.times import stamp
 from auditor.store import Store
 
 MOST_EVENTS = 50_000
 LEFT = "it ended without a word; what it had begun may be half done"
-
-
-def stamp(moment: datetime) -> str:
-    """ISO 8601 in UTC, to the second."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def holder_of(record: RemediationRecord) -> str:

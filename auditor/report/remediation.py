@@ -14,6 +14,7 @@ from auditor.model.plan import (
     RemediationDocument,
     RemediationRecord,
     WaveRecord,
+    missing_values,
 )
 from auditor.model.remedy import TaskEvent
 from auditor.report.grid import grid
@@ -41,8 +42,7 @@ def plan_text(plan: Plan, width: int) -> str:
     parts = [grid(("Wave", "Host", "Remedy", "Way", "Values", "Why then"), _safe(rows), width=width)]
     parts += map(_action, plan.actions)
     parts += _block("Findings", [f"{f.id} {f.severity}, {f.confidence}: {f.title} ({', '.join(f.hosts)})" for f in plan.findings])
-    missing = [f"{host.host}: {text}" for action in plan.actions for host in action.hosts for text in host.missing]
-    parts += _block("Missing values: the plan can't be applied before they are set", missing)
+    parts += _block("Missing values: the plan can't be applied before they are set", missing_values(plan))
     parts += _block("Read before and after, not changed", list(plan.others))
     parts += _block("Left to a person", list(plan.by_hand))
     parts += _block("Not known", list(plan.undetermined))

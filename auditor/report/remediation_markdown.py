@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from auditor.model.plan import Plan, PlanAction, PlanHost, PlanStep, RemediationDocument, WaveRecord
+from auditor.model.plan import Plan, PlanAction, PlanHost, PlanStep, RemediationDocument, WaveRecord, missing_values
 from auditor.report.markdown import table
 from auditor.report.remediation import VERDICT_WORDS, value_text
 from auditor.report.text import markdown_code, safe_markdown
@@ -22,9 +22,8 @@ def plan_markdown(plan: Plan, digest: str) -> str:
     blocks = ["# Plan of a remediation", _list(facts), "## Findings", _findings(plan), "## Waves", _waves(plan)]
     for action in plan.actions:
         blocks += _action(action)
-    missing = [f"{host.host}: {text}" for action in plan.actions for host in action.hosts for text in host.missing]
     for title, lines in (
-        ("Missing values", missing),
+        ("Missing values", missing_values(plan)),
         ("Read before and after, not changed", plan.others),
         ("Left to a person", plan.by_hand),
         ("Not known", plan.undetermined),

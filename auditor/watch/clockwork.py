@@ -12,12 +12,13 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
 from auditor.model.errors import StoreError
+from auditor.model.times import stamp
 from auditor.watch.memory import read_state, state_note
 
 if TYPE_CHECKING:
@@ -104,7 +105,7 @@ def _start(where: str | Path, now: datetime, journal: Journal) -> datetime:
             return last
         if last is not None:
             journal.write("clock_jumped", "warning", seconds=round((now - last).total_seconds()), where="since the last start")
-        store.save_notes(state_note(msgspec.structs.replace(state, last_due=now.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"))))
+        store.save_notes(state_note(msgspec.structs.replace(state, last_due=stamp(now))))
     return now
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,6 +18,7 @@ from auditor.model.case import Case
 from auditor.model.errors import AuditorError, ReportError
 from auditor.model.finding import Report
 from auditor.model.notice import NoticeItem
+from auditor.model.times import stamp
 from auditor.store.holding import hold
 from auditor.watch.cases import Changes, Runner, advance, begun, needed_by, refuse_runs, run_contingency, to_run
 from auditor.watch.dumps import Crashes, stored_crashes
@@ -186,4 +187,4 @@ def _journal_end(journal: Journal, done: Round, seconds: float) -> None:
 
 
 def _text(moment: datetime | None) -> str | None:
-    return None if moment is None else moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return None if moment is None else stamp(moment)

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from auditor.lab.clock import Dial, Zone, picture, resolve, stamp
+from auditor.lab.clock import Dial, Zone, picture, resolve
+from auditor.model.times import stamp
 
 NOW = datetime(2026, 11, 26, 1, 30, 5, 999, tzinfo=UTC)
 CHINA = Zone(bias=-480)

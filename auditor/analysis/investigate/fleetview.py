@@ -18,13 +18,14 @@ from auditor.analysis.crash.crash_pieces import crash_in_pieces
 from auditor.analysis.host.facts import HostFacts
 from auditor.analysis.investigate.case import stop_code
 from auditor.analysis.investigate.moment import event_evidence, event_time, restarts, skewed, told_time
-from auditor.analysis.investigate.zone import parse_utc, stamp
+from auditor.analysis.investigate.zone import parse_utc
 from auditor.model.crash import Crash, base_code, hex_text
 from auditor.model.crash_knowledge import CrashKnowledge, stem
 from auditor.model.finding import Evidence
 from auditor.model.grade import Confidence
 from auditor.model.host import DriverRecord, Snapshot
 from auditor.model.hypothesis import Wave, WaveHost, WavesDocument
+from auditor.model.times import stamp
 
 _SAME = timedelta(minutes=30)
 """A dump and the records of a restart that lie this close are of one crash."""

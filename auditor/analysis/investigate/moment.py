@@ -15,11 +15,12 @@ from datetime import UTC, datetime, timedelta
 from itertools import permutations
 
 from auditor.analysis.host.facts import HostFacts
-from auditor.analysis.investigate.zone import has_rules, is_sane, parse_utc, stamp, to_local, to_utc
+from auditor.analysis.investigate.zone import has_rules, is_sane, parse_utc, to_local, to_utc
 from auditor.model.crash import Crash
 from auditor.model.finding import Evidence
 from auditor.model.host import EventReading
 from auditor.model.hypothesis import Moment, MomentSource
+from auditor.model.times import stamp
 
 RESTART_EVENTS = (
     ("eventlog", 6008), ("microsoft-windows-kernel-power", 41), ("bugcheck", 1001),

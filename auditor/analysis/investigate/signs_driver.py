@@ -6,11 +6,12 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 from auditor.analysis.investigate.case import Case
-from auditor.analysis.investigate.zone import parse_utc, stamp
+from auditor.analysis.investigate.zone import parse_utc
 from auditor.model.crash import hex_text
 from auditor.model.finding import Evidence
 from auditor.model.host import DriverRecord
 from auditor.model.hypothesis import Sign
+from auditor.model.times import stamp
 
 _COMPARED = ("sha256", "link_timestamp", "size_bytes", "checksum", "signer")
 _OLD = timedelta(days=180)

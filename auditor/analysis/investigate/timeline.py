@@ -10,9 +10,10 @@ from auditor.analysis.investigate.case import Case
 from auditor.analysis.investigate.jobs import due_tasks, near_jobs
 from auditor.analysis.investigate.moment import event_evidence, event_time, is_restart
 from auditor.analysis.investigate.signs_activity import logon_evidence, sourced_logons
-from auditor.analysis.investigate.zone import parse_utc, stamp, to_utc
+from auditor.analysis.investigate.zone import parse_utc, to_utc
 from auditor.model.host import EventReading
 from auditor.model.hypothesis import Entry, Lane
+from auditor.model.times import stamp
 
 MOST_ENTRIES = 200
 _LANES: tuple[tuple[str, Lane], ...] = (

@@ -32,11 +32,6 @@ def is_sane(moment: datetime) -> bool:
     return FIRST_YEAR <= moment.year <= LAST_YEAR
 
 
-def stamp(moment: datetime) -> str:
-    """An aware time as documents carry it, to the second."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
 def has_rules(host: HostFacts) -> bool:
     """Whether the host stated its zone, and one that can be."""
     return _rules(host) is not None

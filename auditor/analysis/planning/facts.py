@@ -9,7 +9,7 @@ import msgspec
 
 from auditor.model.finding import Edge, Finding
 from auditor.model.plan import PlanEvidence, Window
-from auditor.model.remedy import Remedy
+from auditor.model.remedy import Remedy, Value
 from auditor.model.rule import Rule
 from auditor.model.version import Version
 
@@ -49,7 +49,7 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     """By remedy."""
     hosts: Mapping[str, HostState]
     edges: tuple[Edge, ...]
-    values: Mapping[tuple[str, str], str | int | bool | tuple[str, ...]] = {}
+    values: Mapping[tuple[str, str], Value] = {}
     """(host, variable) -> what the operator set; host `*` is every host."""
     remedy: str | None = None
     """In place of what the rules name."""

@@ -9,9 +9,8 @@ from auditor.analysis.planning.facts import Request
 from auditor.model.errors import RemediationError
 from auditor.model.finding import Finding
 from auditor.model.plan import Origin, PlanValue
-from auditor.model.remedy import GivenBy, Variable, Way
+from auditor.model.remedy import GivenBy, Value, Variable, Way
 
-Value = str | int | bool | tuple[str, ...]
 _TRUTHS = {"true": True, "yes": True, "false": False, "no": False}
 
 

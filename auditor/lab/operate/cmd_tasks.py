@@ -10,7 +10,6 @@ import re
 import msgspec
 
 from auditor.lab.agenda import Process, Steps
-from auditor.lab.clock import stamp
 from auditor.lab.facts_activity import TaskFacts, TriggerFacts
 from auditor.lab.jobfile import COLUMNS, csv_text, schtasks_lines
 from auditor.lab.machine import Machine
@@ -19,6 +18,7 @@ from auditor.lab.operate.places import SYSTEM
 from auditor.lab.operate.said import Context, Said
 from auditor.lab.operate.words import said
 from auditor.lab.operate.writes import Denied, put_task, remove_task, task_name
+from auditor.model.times import stamp
 
 _VERBS = ("/create", "/run", "/query", "/change", "/delete", "/end")
 _WITH_VALUE = (

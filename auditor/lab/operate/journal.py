@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from auditor.lab.clock import stamp
+from auditor.model.times import stamp
 
 _LONGEST = 2000
 _SECRET_NAME = re.compile(r"pass|secret|token|credential|(^|_)key$|pwd", re.IGNORECASE)

@@ -15,7 +15,8 @@ from typing import Any
 
 from auditor.model.errors import CollectError
 from auditor.model.host import LogCoverage
-from auditor.probes.wmi.properties import moment_of, number_of, query_time, stamp, text_of, texts_of, time_of, whole_number
+from auditor.model.times import stamp
+from auditor.probes.wmi.properties import moment_of, number_of, query_time, text_of, texts_of, time_of, whole_number
 from auditor.probes.wmi.questions import Found, Instance, Query, Steps, ask, quoted
 from auditor.probes.wmi.sheet import Sheet
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime, timedelta
 
+from auditor.model.times import stamp
 from auditor.probes.wmi.questions import Instance
 
 _DMTF = re.compile(r"(\d{14})\.\d{1,6}([+-])(\d{3})")
@@ -75,11 +76,6 @@ def moment_of(instance: Instance, name: str) -> datetime | None:
 def _sane(moment: datetime) -> datetime | None:
     """A time that Windows can mean; others are no times, and could not be reckoned with."""
     return moment if 1601 <= moment.year <= 9000 else None
-
-
-def stamp(moment: datetime) -> str:
-    """An aware time as rows carry it."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def query_time(moment: datetime) -> str:

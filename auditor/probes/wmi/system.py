@@ -7,18 +7,8 @@ from datetime import timedelta
 from typing import Any
 
 from auditor.model.errors import CollectError
-from auditor.probes.wmi.properties import (
-    moment_of,
-    number_of,
-    since_epoch,
-    stamp,
-    text_of,
-    texts_of,
-    time_of,
-    trimmed,
-    truth_of,
-    whole_number,
-)
+from auditor.model.times import stamp
+from auditor.probes.wmi.properties import moment_of, number_of, since_epoch, text_of, texts_of, time_of, trimmed, truth_of, whole_number
 from auditor.probes.wmi.questions import Instance, Steps
 from auditor.probes.wmi.registry import ENVIRONMENT
 from auditor.probes.wmi.sheet import Sheet
