@@ -7,19 +7,16 @@ that share a store must agree to well within a lease.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from typing import TypeVar
 
 import msgspec
 from sqlalchemy import Connection, select
 
-from auditor.model.errors import StoreError
 from auditor.model.plan import RemediationRecord
 from auditor.model.remedy import TaskEvent
 from auditor.store.blobs import seal
+from auditor.store.sealed import unsealed
 from auditor.store.tables import HOST_LOCK, REMEDIATION, REMEDIATION_EVENT
 from auditor.store.writing import CHUNK
-
-T = TypeVar("T")
 
 
 class Held(msgspec.Struct, frozen=True, kw_only=True):
@@ -50,7 +47,7 @@ def save_record(connection: Connection, record: RemediationRecord) -> None:
 def records(connection: Connection) -> list[RemediationRecord]:
     """All records, the oldest first."""
     rows = connection.execute(select(REMEDIATION).order_by(REMEDIATION.c.started_at, REMEDIATION.c.id))
-    return [_value(row.id, row.data, row.seal, RemediationRecord) for row in rows]
+    return [unsealed((row.id,), row.data, row.seal, RemediationRecord, _words(row.id)) for row in rows]
 
 
 def add_event(connection: Connection, record: str, event: TaskEvent) -> None:
@@ -62,7 +59,7 @@ def add_event(connection: Connection, record: str, event: TaskEvent) -> None:
 def events(connection: Connection, record: str) -> list[TaskEvent]:
     """All events of a record in their order."""
     wanted = select(REMEDIATION_EVENT).where(REMEDIATION_EVENT.c.remediation == record).order_by(REMEDIATION_EVENT.c.number)
-    return [_value(row.remediation, row.data, row.seal, TaskEvent) for row in connection.execute(wanted)]
+    return [unsealed((row.remediation,), row.data, row.seal, TaskEvent, _words(row.remediation)) for row in connection.execute(wanted)]
 
 
 def save_events(connection: Connection, record: str, found: Iterable[TaskEvent]) -> None:
@@ -103,11 +100,5 @@ def unlock(connection: Connection, hosts: Iterable[str], holder: str) -> None:
         connection.execute(HOST_LOCK.delete().where(HOST_LOCK.c.host.in_(chunk), HOST_LOCK.c.holder == holder))
 
 
-def _value(name: str, data: str, mark: str, of: type[T]) -> T:
-    if mark != seal((name, data)):
-        raise StoreError(f"the store is damaged: what it keeps of remediation {name} has changed since it was written",
-                         next_step="Restore the store from a copy.")  # fmt: skip
-    try:
-        return msgspec.json.decode(data, type=of)
-    except msgspec.MsgspecError as error:
-        raise StoreError(f"remediation {name} has a shape that this version does not know: {error}") from error
+def _words(name: str) -> str:
+    return f"what it keeps of remediation {name}"

@@ -6,7 +6,7 @@ Reads and writes inside a transaction that the caller holds. Every row is sealed
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, TypeVar
+from typing import Any
 
 import msgspec
 from sqlalchemy import Connection, Table, select
@@ -15,14 +15,16 @@ from auditor.analysis.rules.lives import RunView, advance
 from auditor.model.change import Accepted, Explanation, FindingLife
 from auditor.model.errors import StoreError
 from auditor.store.blobs import seal
+from auditor.store.sealed import unsealed
 from auditor.store.tables import ACCEPTED, EXPLANATION, LIFE
-
-T = TypeVar("T")
 
 
 def lives(connection: Connection) -> dict[str, FindingLife]:
     """All findings that any run reported, by id."""
-    return {row.id: _value(row, row.id, FindingLife) for row in connection.execute(select(LIFE).order_by(LIFE.c.id))}
+    return {
+        row.id: unsealed((row.id,), row.data, row.seal, FindingLife, "a kept row")
+        for row in connection.execute(select(LIFE).order_by(LIFE.c.id))
+    }
 
 
 def note_run(connection: Connection, view: RunView) -> None:
@@ -34,7 +36,7 @@ def note_run(connection: Connection, view: RunView) -> None:
     damaged: set[str] = set()
     for row in connection.execute(select(LIFE)):
         try:
-            known[row.id] = _value(row, row.id, FindingLife)
+            known[row.id] = unsealed((row.id,), row.data, row.seal, FindingLife, "a kept row")
         except StoreError:
             damaged.add(row.id)
     save_lives(connection, (life for life in advance(known, view) if life.id not in damaged))
@@ -48,7 +50,10 @@ def save_lives(connection: Connection, changed: Iterable[FindingLife]) -> None:
 
 def accepted(connection: Connection) -> dict[str, Accepted]:
     """Frozen states by host."""
-    return {row.host: _value(row, row.host, Accepted) for row in connection.execute(select(ACCEPTED).order_by(ACCEPTED.c.host))}
+    return {
+        row.host: unsealed((row.host,), row.data, row.seal, Accepted, "a kept row")
+        for row in connection.execute(select(ACCEPTED).order_by(ACCEPTED.c.host))
+    }
 
 
 def accept(connection: Connection, snapshot: int, entry: Accepted) -> None:
@@ -64,7 +69,7 @@ def withdraw(connection: Connection, host: str) -> bool:
 def explanations(connection: Connection) -> tuple[Explanation, ...]:
     """Why changes were expected, by id."""
     rows = connection.execute(select(EXPLANATION).order_by(EXPLANATION.c.id))
-    return tuple(_value(row, row.id, Explanation) for row in rows)
+    return tuple(unsealed((row.id,), row.data, row.seal, Explanation, "a kept row") for row in rows)
 
 
 def explain(connection: Connection, entry: Explanation) -> None:
@@ -77,12 +82,3 @@ def _put(connection: Connection, table: Table, key: dict[str, str], value: objec
     name, text = next(iter(key.items()))
     connection.execute(table.delete().where(table.c[name] == text))
     connection.execute(table.insert().values({**key, **more, "data": data, "seal": seal((text, data))}))
-
-
-def _value(row: Any, key: str, kind: type[T]) -> T:
-    if row.seal != seal((key, row.data)):
-        raise StoreError("the store is damaged: a kept row has changed since it was written", next_step="Restore the store from a copy.")
-    try:
-        return msgspec.json.decode(row.data, type=kind)
-    except msgspec.MsgspecError as error:
-        raise StoreError(f"a kept row has a shape that this version does not know: {error}") from error

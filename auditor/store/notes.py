@@ -8,8 +8,8 @@ from typing import Literal, TypeVar
 import msgspec
 from sqlalchemy import Connection, select
 
-from auditor.model.errors import StoreError
 from auditor.store.blobs import seal
+from auditor.store.sealed import unsealed
 from auditor.store.tables import NOTE
 
 NoteKind = Literal["watch", "case", "notice"]
@@ -28,7 +28,10 @@ class Note(msgspec.Struct, frozen=True, kw_only=True):
 def read(connection: Connection, kind: NoteKind, of: type[T]) -> dict[str, T]:
     """The documents of a kind by id, in the order of ids. Raises StoreError for one that was damaged."""
     rows = connection.execute(select(NOTE).where(NOTE.c.kind == kind)).all()
-    return {row.id: _value(row.kind, row.id, row.data, row.seal, of) for row in sorted(rows, key=lambda row: str(row.id))}
+    return {
+        row.id: unsealed((row.kind, row.id), row.data, row.seal, of, f"{row.kind} {row.id}")
+        for row in sorted(rows, key=lambda row: str(row.id))
+    }
 
 
 def write(connection: Connection, notes: Iterable[Note]) -> None:
@@ -38,14 +41,3 @@ def write(connection: Connection, notes: Iterable[Note]) -> None:
         if note.value is not None:
             data = msgspec.json.encode(note.value, order="deterministic").decode()
             connection.execute(NOTE.insert().values(kind=note.kind, id=note.id, data=data, seal=seal((note.kind, note.id, data))))
-
-
-def _value(kind: str, name: str, data: str, mark: str, of: type[T]) -> T:
-    if mark != seal((kind, name, data)):
-        raise StoreError(
-            f"the store is damaged: {kind} {name} has changed since it was written", next_step="Restore the store from a copy."
-        )
-    try:
-        return msgspec.json.decode(data, type=of)
-    except msgspec.MsgspecError as error:
-        raise StoreError(f"{kind} {name} has a shape that this version does not know: {error}") from error
