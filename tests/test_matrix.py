@@ -16,7 +16,8 @@ from auditor.analysis.rules.ruleset import RuleSet
 from auditor.matrix import load_matrix, requested_keys, run_cases
 from auditor.matrix.cases import CaseResult
 from auditor.matrix.fragments import HostFragment, snapshot_of
-from auditor.matrix.load import CASES, known_remedies
+from auditor.matrix.load import CASES
+from auditor.matrix.remedies import load_remedies
 from auditor.matrix.schema import schemas
 from auditor.model.places import shipped
 from auditor.model.rule import Matrix, Rule
@@ -64,7 +65,7 @@ def test_a_product_has_its_cases_and_they_hold(id_: str, results: tuple[CaseResu
 @pytest.mark.parametrize("id_", IDS)
 def test_a_rule_is_fit_to_be_printed(id_: str, matrix: Matrix) -> None:
     found = rule(matrix, id_)
-    assert found.remedy is None or found.remedy in known_remedies()
+    assert found.remedy is None or found.remedy in load_remedies()
     assert all(text == "incident" or re.match(r"https?://", text) for text in found.references)
     for text in (found.title, found.subject, found.mechanism, found.effect, found.resolution):
         assert text == text.strip() and "\n" not in text and len(text) < 600

@@ -18,8 +18,6 @@ from auditor.model.crash_knowledge import CrashKnowledge
 from auditor.model.host import DumpPieceRecord, Gap, HostResult
 from auditor.probes.bundle import ProbeRequest
 
-FIRST_BYTES = 2 * 1024 * 1024
-"""Bytes of the first collection: small dumps are whole then, and of large ones header and page bitmap are there."""
 MOST_ROUNDS = 32
 _ROUND_BYTES = 64 * 1024
 _FRAME_BYTES = 1 << 20

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-
 import msgspec
 
 from auditor.lab.facts_activity import TaskFacts
@@ -40,12 +38,6 @@ def _data(value: Value) -> str:
 
 def _file(file: LabFile) -> str:
     return f"{file.size} {file.sha256() if not file.filled else file.seed}"
-
-
-def state_digest(machine: Machine) -> str:
-    """SHA-256 over the lasting state, lower-case hex."""
-    text = "\n".join(f"{name}={value}" for name, value in sorted(state_of(machine).items()))
-    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def differences(before: dict[str, str], after: dict[str, str]) -> list[str]:

@@ -57,7 +57,7 @@ def load_matrix(folders: Sequence[Path], playbooks: Collection[str] | None = Non
     _refuse_duplicates([*products, *rules, *supports], problems)
     signatures = {entry.value.id: entry.value for entry in products if isinstance(entry.value, Signature)}
     tables = {id_: table.hashes for id_, table in lists.items() if isinstance(table, DriversTable)}
-    allowed: Remedies = known_remedies() if playbooks is None else dict.fromkeys(playbooks)
+    allowed: Remedies = load_remedies() if playbooks is None else dict.fromkeys(playbooks)
     echoes = tuple(f"unknown table {stem!r}" for stem in _broken(folders, lists))
     for entry in [*products, *rules, *supports, *written]:
         known = Known(entry.value.roles if isinstance(entry.value, Rule) else ("host",), signatures, tables, lists)
@@ -77,11 +77,6 @@ def load_matrix(folders: Sequence[Path], playbooks: Collection[str] | None = Non
 
 def _order(problem: Problem) -> tuple[str, int, int]:
     return problem.file, problem.line, problem.column
-
-
-def known_remedies() -> Remedies:
-    """The shipped playbooks with their declarations. Raises MatrixError where one of these is wrong."""
-    return load_remedies()
 
 
 def _faults(entry: Entry, known: Known, remedies: Remedies) -> Iterator[Fault]:

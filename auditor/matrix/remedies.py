@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from auditor.matrix.convert import convert
-from auditor.matrix.strict_yaml import Document, Keys, read_yaml
+from auditor.matrix.strict_yaml import Keys, read_yaml
 from auditor.model.errors import MatrixError, Problem
 from auditor.model.places import shipped
 from auditor.model.remedy import Remedy, step_id
@@ -31,20 +31,20 @@ def load_remedies(folder: Path | None = None) -> dict[str, Remedy]:
         remedy, faults = convert(document, document.value, Remedy, (), path.name.removesuffix(DECLARATION))
         problems += faults
         if remedy is not None:
-            problems += [document.problem(keys, remedy.id, message) for keys, message in _faults(remedy, path, document)]
+            problems += [document.problem(keys, remedy.id, message) for keys, message in _faults(remedy, path)]
             found[remedy.id] = remedy
     if problems:
         raise MatrixError(f"the declarations of playbooks have {len(problems)} problems", tuple(problems))
     return found
 
 
-def _faults(remedy: Remedy, path: Path, document: Document) -> Iterator[tuple[Keys, str]]:
+def _faults(remedy: Remedy, path: Path) -> Iterator[tuple[Keys, str]]:
     stem = path.name.removesuffix(DECLARATION)
     if remedy.id != stem:
         yield ("id",), f"the id is {remedy.id!r}, the file says {stem!r}"
     if not path.with_name(f"{stem}.yml").is_file():
         yield (), f"there is no play {stem}.yml beside it"
-    if document.value is not None and not remedy.ways:
+    if not remedy.ways:
         yield ("ways",), "no way is named: one or more of modules, raw, person"
     yield from _variable_faults(remedy)
     yield from _step_faults(remedy)

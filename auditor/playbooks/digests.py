@@ -6,6 +6,7 @@ import contextlib
 import hashlib
 import re
 import sysconfig
+from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -46,7 +47,7 @@ def playbook_files(folder: Path, remedy: str) -> dict[str, bytes]:
         raise PlaybookError(f"playbook {remedy}: {error.strerror}: {error.filename}") from error
 
 
-def digest_of(files: dict[str, bytes]) -> str:
+def digest_of(files: Mapping[str, bytes]) -> str:
     """SHA-256 over names and contents."""
     digest = hashlib.sha256()
     for name in sorted(files):
@@ -55,14 +56,14 @@ def digest_of(files: dict[str, bytes]) -> str:
     return digest.hexdigest()
 
 
-def foundation(folder: Path, remedy: str, collections: Collections | None) -> Foundation:
-    """What a run of this remedy would rest on now. Raises PlaybookError."""
+def foundation(files: Mapping[str, bytes], collections: Collections | None) -> Foundation:
+    """What a run of a playbook with these files (see `playbook_files`) would rest on now. Raises PlaybookError."""
     try:
         core = version("ansible-core")
     except PackageNotFoundError as error:
         raise PlaybookError("ansible-core is not installed", next_step="install it in the auditor's environment") from error
     return Foundation(
-        playbook=digest_of(playbook_files(folder, remedy)),
+        playbook=digest_of(files),
         ansible_core=core,
         collections=dict(collections.versions) if collections else {},
         minimum_powershell=_minimum_powershell(),

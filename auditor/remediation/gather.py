@@ -21,6 +21,7 @@ from auditor.model.rule import Matrix
 from auditor.model.version import Version, parse_version
 from auditor.playbooks import Collections, foundation
 from auditor.playbooks.collections import missing
+from auditor.playbooks.digests import playbook_files
 from auditor.store import Store, StoredState
 
 SHORTEST_ID = 6
@@ -138,7 +139,7 @@ def _refuse_newer(report: Report, states: Mapping[str, StoredState]) -> None:
 
 
 def _ground(folder: Path, remedy: str, collections: Collections | None) -> Ground:
-    found = foundation(folder, remedy, collections)
+    found = foundation(playbook_files(folder, remedy), collections)
     needed = parse_version(found.minimum_powershell)
     if needed is None:
         raise RemediationError(f"ansible-core asks for PowerShell {found.minimum_powershell!r}, which is no version")

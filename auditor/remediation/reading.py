@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import threading
 from collections.abc import Callable, Sequence
 from datetime import datetime
@@ -19,6 +20,7 @@ from auditor.remediation.tools import Reading
 
 if TYPE_CHECKING:
     from auditor.collect.fleet import Limits as CollectLimits
+    from auditor.history import Known
     from auditor.inventory import Inventory
     from auditor.probes.bundle import ProbeRequest
     from auditor.store import Store
@@ -98,7 +100,7 @@ class Differences:
 
     def __call__(self, host: str, digest: str) -> tuple[str, ...]:
         """Empty where nothing that stays is different; a snapshot that is not in the store counts as a difference."""
-        from auditor.history import Comparer, load_known
+        from auditor.history import Comparer
 
         states = self._store.states(host)
         planned = next((state for state in states if state.content == digest), None)
@@ -106,9 +108,15 @@ class Differences:
             return ("the snapshot that it is compared with is not in this store",)
         if not states or states[0].content == digest:
             return ()
-        known = load_known(self._folders, self._matrix.signatures)
-        drift = Comparer(self._store, known, ["previous"]).host(states, None, start=planned)
+        drift = Comparer(self._store, self._known, ["previous"]).host(states, None, start=planned)
         return tuple(_words(d.section, d.key, d.field, d.kind) for d in drift.differences if d.baseline == "previous")
+
+    @functools.cached_property
+    def _known(self) -> Known:
+        """What drift knows of the matrix, read once for all hosts."""
+        from auditor.history import load_known
+
+        return load_known(self._folders, self._matrix.signatures)
 
 
 def _words(section: str, key: str, field: str, kind: str) -> str:

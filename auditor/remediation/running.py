@@ -6,13 +6,11 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import msgspec
-
 from auditor.collect.policy import Allowed, refusal
 from auditor.model.errors import PlaybookError
 from auditor.model.remedy import RunRequest, RunResult, TaskEvent
 from auditor.playbooks import Collections, Connection, Foundation, foundation, run_playbook
-from auditor.playbooks.digests import digest_of, playbook_files
+from auditor.playbooks.digests import playbook_files
 
 if TYPE_CHECKING:
     from auditor.inventory import Inventory
@@ -29,8 +27,7 @@ class Plays:
 
     def grounds(self, remedy: str) -> Foundation:
         """What a run rests on, by the files that were read first. Raises PlaybookError."""
-        found = foundation(self._folder, remedy, self._collections)
-        return msgspec.structs.replace(found, playbook=digest_of(self._read(remedy)))
+        return foundation(self._read(remedy), self._collections)
 
     def run(self, request: RunRequest, on_event: Callable[[TaskEvent], None]) -> RunResult:
         """One run. Raises PlaybookError where it can't be begun, also for one host of several: then nothing is run."""

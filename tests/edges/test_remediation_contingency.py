@@ -11,6 +11,7 @@ from auditor.model.case import Case, CaseCondition, Contingency
 from auditor.model.errors import RemediationError
 from auditor.model.rule import Matrix
 from auditor.playbooks import Collections, foundation
+from auditor.playbooks.digests import playbook_files
 from auditor.remediation.contingency import run_contingency
 from auditor.remediation.tools import Limits
 from auditor.store import open_store
@@ -41,7 +42,7 @@ def world(tmp_path: Path) -> Iterator[World]:
 
 def _run(world: World, folder: Path, **values: str) -> str:
     collections = Collections(folder, GROUND.collections)
-    world.ground = foundation(folder, REMEDY, collections)
+    world.ground = foundation(playbook_files(folder, REMEDY), collections)
     matrix = Matrix(rules=(), signatures=(), digest="m")
     given = {("*", name): value for name, value in values.items()}
     return run_contingency(

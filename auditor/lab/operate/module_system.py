@@ -13,7 +13,6 @@ from auditor.lab.operate.pending import restart_pending
 from auditor.lab.sheet import moment
 
 _PRODUCTS = {"workstation": ("workstation", 1), "domain_controller": ("domain_controller", 2), "server": ("server", 3)}
-_ALL = ("all", "min")
 
 
 def _ping(job: Job) -> None:
