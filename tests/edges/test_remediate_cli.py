@@ -29,18 +29,7 @@ from auditor.store import open_store
 from tests.edges.remediation_samples import World, target_of
 
 PLAYBOOKS = Path(__file__).parents[1] / "samples" / "playbooks"
-RULE = """\
-id: own-agent-starts
-title: The agent starts
-severity: high
-confidence: confirmed
-when: {service: {name: AcmeAgent, start: [auto]}}
-subject: "{host} starts the agent."
-mechanism: It starts.
-effect: It is there.
-resolution: Switch it off.
-references: [incident]
-"""
+RULE = (Path(__file__).parents[1] / "samples" / "own-agent-starts.yml").read_text(encoding="utf-8")
 Call = Callable[..., int]
 
 

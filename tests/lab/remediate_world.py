@@ -24,18 +24,7 @@ from auditor.playbooks import find_collections
 from auditor.store import open_store
 
 SAMPLES = Path(__file__).parents[1] / "samples" / "playbooks"
-RULE = """\
-id: own-agent-starts
-title: The agent starts
-severity: high
-confidence: confirmed
-when: {service: {name: AcmeAgent, start: [auto]}}
-subject: "{host} starts the agent."
-mechanism: It starts.
-effect: It is there.
-resolution: Switch it off.
-references: [incident]
-"""
+RULE = (SAMPLES.parent / "own-agent-starts.yml").read_text(encoding="utf-8")
 
 
 class Said(NamedTuple):
