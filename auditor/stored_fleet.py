@@ -61,14 +61,15 @@ def stored_fleet(
 ) -> StoredFleet:
     """The fleet of the targets, or of all hosts of the store. `save` keeps what had to be derived, for the next time.
 
-    The store has to stay open: hosts are read from it when they are looked at. Raises UsageError for an empty fleet, StoreError.
+    Rules that look at the day look at that of `now`, as in an audit. The store has to stay open: hosts are read from it when they are
+    looked at. Raises UsageError for an empty fleet, StoreError.
     """
     listed = {found.host: found for found in store.listing(None if targets is None else [t.name for t in targets])}
     aims = {target.name: aim_of(target) for target in targets} if targets is not None else {n: found.aim for n, found in listed.items()}
     if not aims:
         raise UsageError("the store holds no results", next_step="Run `auditor collect` first, or name the store with --store.")
     asked = [_asked(name, aim, listed.get(name), now, max_age) for name, aim in sorted(aims.items())]
-    rules, detector = RuleSet(matrix), Detector(matrix.signatures)
+    rules, detector = RuleSet(matrix, now.date().isoformat()), Detector(matrix.signatures)
     derived = DerivedFleet(store, rules, detector, asked, save)
     fleet, candidates = derived.open(lambda: targets if targets is not None else list(store.targets(list({*aims.values()})).values()))
     counting = [one.listed for one in asked if one.mark is not None and one.listed is not None and one.name not in derived.index.blind]

@@ -133,6 +133,20 @@ def test_evidence_that_grows_old_does_not_count_any_more(store: Counting) -> Non
     assert found.fleet.collected == ("SRVA", "SRVB")
 
 
+def test_rules_that_look_at_the_day_look_at_that_of_the_question(store: Counting) -> None:
+    """Evidence of the last day of support, asked on it and on the day after."""
+    last = "2024-12-31T20:00:00Z"
+    snapshot = result("SRVB").snapshot
+    assert snapshot is not None
+    old = msgspec.structs.replace(snapshot, collected_at=last)
+    save(store, HostResult(host="SRVB", status="ok", snapshot=old))
+    wanted = Wanted(hosts=("SRVB",), changes={"install": ("symantec-endpoint-protection@14.2,role=managed_client",)})
+    for hour, expected in ((1, False), (8, True)):
+        now = datetime.fromisoformat(last) + timedelta(hours=hour)
+        told = precheck(stored_fleet(store, shipped_matrix(), None, now, WEEK, store.save_derived), wanted, now)
+        assert ("product-out-of-support" in [delta.finding.rule for delta in told.hosts[0].added]) is expected, now
+
+
 def test_what_is_kept_and_damaged_is_derived_again(where: Path) -> None:
     with open_store(where) as store:
         first = ask(store)

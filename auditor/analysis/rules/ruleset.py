@@ -23,7 +23,7 @@ from auditor.analysis.rules.pairs import Parts, take_apart
 from auditor.analysis.rules.triggers import Triggers
 from auditor.model.finding import Verdict
 from auditor.model.rule import Matrix, Rule
-from auditor.model.selector import CollisionSelector, Condition, TiesSelector
+from auditor.model.selector import CollisionSelector, Condition, ListedSelector, ProductSelector, TiesSelector
 
 
 class CompiledRule:
@@ -73,8 +73,15 @@ class RolePlan:
         asked = msgspec.json.encode(condition).replace(b'"host":' + named, b'"host":null')
         self.asks = hashlib.sha256(asked).hexdigest()[:16]
         """Names what is asked of a host; the same for roles of different rules that ask the same."""
-        self.alone = not any(isinstance(s, TiesSelector | CollisionSelector) for _, s in selectors_of(condition))
-        """Whether the host itself decides, whatever the fleet."""
+        self.alone = not any(isinstance(s, TiesSelector | CollisionSelector) or _by_day(s) for _, s in selectors_of(condition))
+        """Whether the host itself decides, whatever the fleet and the day."""
+
+
+def _by_day(selector: object) -> bool:
+    """Whether the day of the evaluation has a part in what a selector finds."""
+    return isinstance(selector, ListedSelector) or (
+        isinstance(selector, ProductSelector) and selector.definitions_older_than_days is not None
+    )
 
 
 class PairRule:
