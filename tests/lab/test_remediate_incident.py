@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from auditor.lab.state import state_of
 from auditor.matrix.remedies import load_remedies
 from tests.lab.conftest import own_digest
 from tests.lab.remediate_world import World, require_collections, world
@@ -23,6 +24,16 @@ title: the two servers of the incident
 extends: incident
 remove: [dc-1, print-1, file-1, web-1, sql-1, de-1, quiet-19, quiet-22]
 """
+MODERN = """\
+title: a modern fleet, its host with two scanners onboarded to Defender for Endpoint
+extends: modern
+remove: [app-16, web-19, sql-22, hv-25, file-19]
+patch:
+  av-19:
+    registry: {'HKLM\\SOFTWARE\\Microsoft\\Windows Advanced Threat Protection\\Status': {OnboardingState: 1}}
+    services: {Sense: {start: auto, state: running}}
+"""
+BESIDE = "defender-active-beside-third-party-antivirus-on-server"
 OPERATOR: dict[str, str] = {
     "client_package": "\\\\FILE1\\install\\SAVCE903\\Symantec AntiVirus.msi",
     "client_properties": "NETWORKTYPE=1 SERVERNAME=SRVA",
@@ -51,14 +62,20 @@ def _planned(running: World, *words: str) -> dict[str, Any]:
     return document
 
 
+def _states(running: World) -> dict[str, dict[str, str]]:
+    """Everything that lasts on every host of the lab, audited or not."""
+    return {name: state_of(machine) for name, machine in running.lab.machines.items()}
+
+
 def _from_finding_to_fixed(running: World, rule: str, *words: str) -> None:
     planned = _planned(running, "--rule", rule, *words)
     plan = planned["plan"]
     hosts = sorted({host["host"] for action in plan["actions"] for host in action["hosts"]})
-    before = running.digests(hosts)
+    before, states = running.digests(hosts), _states(running)
     checked = running.check()
     assert checked.code in (0, 3), checked.err + checked.out
     assert running.digests(hosts) == before, "check mode changed a host"
+    assert _states(running) == states, "check mode changed what no audit reads"
     applied = running.apply(planned["digest"], len(hosts))
     record = applied.document["record"]
     assert [verdict["verdict"] for verdict in record["verdicts"]] == ["fixed"] * len(plan["findings"]), applied.out
@@ -82,11 +99,29 @@ def test_the_incident_goes_from_finding_to_fixed(tmp_path: Path) -> None:
 
 
 def test_a_modern_server_goes_from_finding_to_fixed(tmp_path: Path) -> None:
+    """Another antivirus beside an active Defender on an onboarded host: Defender becomes passive, with the restart that it needs."""
     _require(PASSIVE)
     require_collections()
-    fleet = "title: a modern fleet\nextends: modern\n"
-    with world(tmp_path, fleet, own_digest, playbooks=None, rule=None) as running:
+    with world(tmp_path, MODERN, own_digest, playbooks=None, rule=None) as running:
         report = running.audit().document
-        rules = {f["rule"] for f in report["findings"] if f["remedy"] == PASSIVE}
-        assert rules, "the modern fleet has no finding whose remedy sets Defender's mode"
-        _from_finding_to_fixed(running, sorted(rules)[0])
+        found = {(f["rule"], f["subjects"][0]["host"]) for f in report["findings"] if f["remedy"] == PASSIVE}
+        assert found == {(BESIDE, "av-19")}, "the modern fleet has another finding than expected whose remedy sets Defender's mode"
+        _from_finding_to_fixed(running, BESIDE, "--allow-restart")
+        defender = running.lab.machines["av-19"].defender
+        assert defender is not None
+        assert defender.mode == "Passive Mode"
+
+
+def test_a_server_that_is_not_onboarded_is_refused_with_the_reason(tmp_path: Path) -> None:
+    require_collections()
+    fleet = MODERN.partition("patch:")[0]
+    with world(tmp_path, fleet, own_digest, playbooks=None, rule=None) as running:
+        running.audit()
+        before = _states(running)
+        assert running.plan("--rule", BESIDE, "--allow-restart").code == 0
+        checked = running.check()
+        assert checked.code == 1
+        (host,) = checked.document["hosts"]
+        assert (host["host"], host["outcome"]) == ("av-19", "refused")
+        assert "needs onboarding" in checked.out
+        assert _states(running) == before

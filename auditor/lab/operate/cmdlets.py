@@ -54,9 +54,10 @@ Cmdlet = Callable[["Values", Bound, Any], Any]
 class Values:
     """Variables of a script, and what expressions mean."""
 
-    def __init__(self, machine: Machine, context: Context) -> None:
+    def __init__(self, machine: Machine, context: Context, cmdlets: Mapping[str, Cmdlet]) -> None:
         self.machine = machine
         self.context = context
+        self.cmdlets = cmdlets
         self.names: dict[str, Any] = {"true": True, "false": False, "null": None, "lastexitcode": 0}
 
     def bound(self, words: list[Word]) -> Bound:
@@ -145,7 +146,7 @@ class Values:
         found: Any = []
         for number, command in enumerate(pipeline(text)):
             words = words_of(command)
-            cmdlet = CMDLETS.get(words[0].text.lower()) if words else None
+            cmdlet = self.cmdlets.get(words[0].text.lower()) if words else None
             if cmdlet is not None:
                 found = cmdlet(self, self.bound(words[1:]), found)
             elif number == 0:

@@ -10,12 +10,17 @@ import msgspec
 
 from auditor.lab.agenda import Steps
 from auditor.lab.machine import Machine
-from auditor.lab.operate import module_registry, module_service, module_system
+from auditor.lab.operate import module_powershell, module_registry, module_service, module_system
 from auditor.lab.operate.module import Failed, Job, ModuleSpec, read_options
 from auditor.lab.operate.said import Context, Said
 from auditor.lab.operate.writes import Denied
 
-MODULES: Mapping[str, ModuleSpec] = {**module_system.MODULES, **module_service.MODULES, **module_registry.MODULES}
+MODULES: Mapping[str, ModuleSpec] = {
+    **module_system.MODULES,
+    **module_service.MODULES,
+    **module_registry.MODULES,
+    **module_powershell.MODULES,
+}
 
 
 def short_name(script: str) -> str:

@@ -12,7 +12,8 @@ from typing import Any
 from auditor.lab.agenda import Steps
 from auditor.lab.machine import Machine
 from auditor.lab.operate.cmd_shell import CmdShell
-from auditor.lab.operate.cmdlets import CMDLETS, CmdletError, Values, shown
+from auditor.lab.operate.cmdlet_table import CMDLETS
+from auditor.lab.operate.cmdlets import CmdletError, Values, shown
 from auditor.lab.operate.commands import COMMANDS
 from auditor.lab.operate.ps_parse import ParseError, Word, pipeline, statements, unquoted, words_of
 from auditor.lab.operate.said import Context, Said
@@ -44,7 +45,7 @@ class PowerShell:
     def __init__(self, machine: Machine, context: Context) -> None:
         self.machine = machine
         self.context = context
-        self.values = Values(machine, context)
+        self.values = Values(machine, context, CMDLETS)
         self.stdout = ""
         self.stderr = ""
         self.good = True
@@ -100,6 +101,10 @@ class PowerShell:
         except CmdletError as error:
             self._fail(str(error))
             return
+        self.emit(found)
+
+    def emit(self, found: Any) -> None:
+        """Takes what a statement gives: the console shows it."""
         self.stdout += shown(found)
 
     def _fail(self, text: str) -> None:

@@ -107,7 +107,7 @@ def words_of(command: str) -> list[Word]:
             found.append(Word(command[at + 1 : end], char))
             at = end + 1
         elif (char == "@" and command[at + 1 : at + 2] in "({") or char in "({":
-            end = _bracket_end(command, at + (char == "@"))
+            end = bracket_end(command, at + (char == "@"))
             found.append(Word(command[at : end + 1], "@" if char == "@" else char))
             at = end + 1
             if match := re.compile(r"(\.\w+(\(\))?)+").match(command, at):
@@ -121,7 +121,8 @@ def words_of(command: str) -> list[Word]:
     return found
 
 
-def _bracket_end(text: str, at: int) -> int:
+def bracket_end(text: str, at: int) -> int:
+    """Where the bracket that opens at `at` is closed. Raises ParseError."""
     depth = 0
     while at < len(text):
         if text[at] in "'\"":

@@ -13,10 +13,15 @@ import msgspec
 from auditor.lab.assemble_files import task_file
 from auditor.lab.facts_activity import TaskFacts
 from auditor.lab.facts_change import HeldFacts
+from auditor.lab.facts_software import DefenderFacts
 from auditor.lab.machine import SERVICES, LabFile, Machine
 from auditor.lab.operate.drops import watch_drop
 from auditor.lab.registry import Key, Value
 from auditor.model.errors import AuditorError
+
+_DEFENDER = r"HKLM\SOFTWARE\Microsoft\Windows Defender"
+DEFENDER_LISTS = {"paths": "Paths", "extensions": "Extensions", "processes": "Processes"}
+"""Defender's lists of exclusions and the registry keys that hold them."""
 
 
 class Denied(AuditorError):
@@ -126,12 +131,30 @@ def _set_task(machine: Machine, name: str, task: TaskFacts | None) -> None:
 
 
 def set_defender(machine: Machine, **changes: Any) -> None:
-    """Changes what Defender says and does. Raises Denied."""
+    """Changes what Defender says and does, and what it keeps of that in the registry. Raises Denied."""
     old = machine.defender
     if old is not None:
         new = msgspec.structs.replace(old, **changes)
         holds = [hold for hold in machine.facts.held.values() if hold.defender]
-        held_change(machine, holds, lambda: setattr(machine, "defender", new), lambda: setattr(machine, "defender", old))
+        held_change(machine, holds, lambda: _become(machine, old, new), lambda: _become(machine, new, old))
+
+
+def _become(machine: Machine, old: DefenderFacts, new: DefenderFacts) -> None:
+    machine.defender = new
+    for name, key in DEFENDER_LISTS.items():
+        was, now = getattr(old, name), getattr(new, name)
+        if was == now:
+            continue
+        kept = machine.registry.make(rf"{_DEFENDER}\Exclusions\{key}")
+        for item in (*was, *now):
+            if item not in now:
+                kept.clear(item)
+            elif item not in was:
+                kept.put(Value(item, "REG_DWORD", 0))
+    if old.real_time != new.real_time:
+        machine.registry.make(rf"{_DEFENDER}\Real-Time Protection").put(
+            Value("DisableRealtimeMonitoring", "REG_DWORD", int(not new.real_time))
+        )
 
 
 def held_change(machine: Machine, holds: Iterable[HeldFacts], do: Callable[[], Any], undo: Callable[[], Any]) -> None:
