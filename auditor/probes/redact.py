@@ -3,7 +3,8 @@
 Rules of this file:
 1. What is found are spans of the original text; they are merged and replaced at once, so no shape sees another's replacement.
 2. Every shape is cheap to rule out (a word that must be there) and every repetition has a bound: the cost grows linearly with the text.
-3. Lines that are continued (`^` in batch files, a backtick after a blank in PowerShell) are read as one; each character keeps its place.
+3. Lines that are continued (`^` in batch files, after a blank a backtick in PowerShell and `_` in VBScript) are read as one, and so are
+   quoted texts that `&` or `+` joins; each character keeps its place.
 4. A reference is no secret: `*`, `%NAME%` and empty values stay, and so does everything that no shape names.
 """
 
@@ -26,9 +27,12 @@ _PLACE = re.compile(r"(?:&quot;|\")?(?:\\\\|//|/|[A-Za-z]:|\*|LPT\d|-|%[^%\s]{1,
 _KEY_BLOCK = re.compile(r"-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----")
 _KEY_END = re.compile(r"-----END [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----")
 _REFERENCE = re.compile(
-    rf"\*|%[^%\s]{{1,60}}%|%~?[0-9*]|!\w{{1,60}}!|\(.*|\[.*|(?:Get|Read|New|Import|ConvertTo|ConvertFrom)-\w{{1,40}}|{REDACTED}"
+    rf"\*|%[^%\s]{{1,60}}%|%~?[0-9*]|!\w{{1,60}}!|\(.*|\[.*|(?:Get|Read|New|Import|ConvertTo|ConvertFrom)-\w{{1,40}}|[A-Za-z_][\w.]{{0,60}}\(|{REDACTED}"
 )
-_CONTINUED = re.compile(r"(?:\^|(?<=[ \t])`)\r?\n")
+_JOINED = re.compile(r"[ \t]{0,20}[&+][ \t][^\"']*[&+][ \t]{0,20}")
+_CONTINUED = re.compile(
+    r"\"[ \t]{0,40}[&+][ \t]{0,40}(?:_[ \t]{0,40}\r?\n[ \t]{0,80})?\"|(?:\^|(?<=[ \t])(?:`|_[ \t]{0,40}))\r?\n[ \t]{0,80}"
+)
 _TAIL = 1000
 SHORT_TEXT = 256
 """Characters of texts that `redact_short` takes."""
@@ -158,13 +162,13 @@ def _spans(text: str, lowered: str) -> Iterator[tuple[int, int]]:
 
 
 def _inner(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
-    """The value inside its quotes; nothing for references."""
+    """The value inside its quotes; nothing for references, nor for what stands between two quoted texts (`"x=" & name & ";"`)."""
     quoted = False
     for quote in ("&quot;", '"', "'"):
         if end - start >= 2 * len(quote) and text.startswith(quote, start) and text.endswith(quote, start, end):
             start, end, quoted = start + len(quote), end - len(quote), True
             break
-    reference = text[start:end] == REDACTED if quoted else _REFERENCE.fullmatch(text, start, end)
+    reference = text[start:end] == REDACTED or _JOINED.fullmatch(text, start, end) if quoted else _REFERENCE.fullmatch(text, start, end)
     if end > start and not reference:
         yield start, end
 
