@@ -273,6 +273,21 @@ def _get_item(values: Values, bound: Bound, given: Any) -> Any:  # noqa: ARG001
     return {"PSPath": path}
 
 
+def _get_item_property(values: Values, bound: Bound, given: Any) -> Any:  # noqa: ARG001
+    """Values of a key, or of all keys below it where the path ends with a star; files are none of the lab's here."""
+    path = str(bound.get("literalpath") or bound.get("path", 0, ""))
+    below = path.endswith("\\*")
+    name = registry_path(path.removesuffix("\\*"))
+    key = values.machine.registry.key(name) if name else None
+    if key is None:
+        raise CmdletError(f"Get-ItemProperty : Cannot find path '{path}' because it does not exist.")
+    return [
+        {value.name: list(value.data) if isinstance(value.data, tuple) else value.data for value in found.values()}
+        | {"PSChildName": found.name}
+        for found in (key.subkeys() if below else (key,))
+    ]
+
+
 def _exists(values: Values, path: str) -> bool:
     full = absolute(values.machine, path, values.context)
     return full is not None and (values.machine.files.get(full) is not None or values.machine.files.folder_exists(full))
@@ -304,5 +319,5 @@ def _remove_item(values: Values, bound: Bound, given: Any) -> Any:  # noqa: ARG0
 CMDLETS: dict[str, Cmdlet] = {
     "write-output": _output, "echo": _output, "out-null": _nothing, "write-host": _output, "convertto-json": _json,
     "select-object": _select, "select": _select, "get-ciminstance": _cim, "get-item": _get_item, "test-path": _test_path,
-    "remove-item": _remove_item,
+    "remove-item": _remove_item, "get-itemproperty": _get_item_property,
 }  # fmt: skip
