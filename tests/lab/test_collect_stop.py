@@ -50,8 +50,8 @@ def test_ctrl_c(fleet: Running) -> None:
 
 
 def test_hosts_whose_turn_never_came_are_not_asked() -> None:
-    hang = facts(behaviour={"fault": "hang_command"})
-    with running({name: hang for name in ("hang0", "hang1", "hang2")}) as fleet:  # asked by no test before: nothing of theirs is under way
+    hosts = {name: facts(behaviour={"fault": "hang_command"}) for name in ("hang0", "hang1", "hang2")}
+    with running(hosts) as fleet:  # asked by no test before: nothing of theirs is under way
         before = fleet.lab.server.counts("hang2")
         results = fleet.collect(limits=Limits(host_deadline_seconds=60, parallel=1), stop=stop_after(0.6))
         assert {result.reason for result in results.values()} == {"interrupted"}
