@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import CTE, Connection, Row, func, select
@@ -9,7 +11,7 @@ from sqlalchemy import CTE, Connection, Row, func, select
 from auditor.model.errors import StoreError
 from auditor.store.blobs import seal
 from auditor.store.readings import Packed, Prior, pack_readings, unpack_readings
-from auditor.store.tables import BLOB, SNAPSHOT
+from auditor.store.tables import BLOB, SNAPSHOT, chunks
 
 
 def read_readings(connection: Connection, number: int) -> bytes:
@@ -17,16 +19,16 @@ def read_readings(connection: Connection, number: int) -> bytes:
     return unpack_readings([_packed(row) for row in _chain(connection, number)])
 
 
-def prior_of(connection: Connection, host: str) -> Prior | None:
-    """The snapshot of the host that was saved last, for the next one to rest on; None where there is none that can be read."""
-    number = connection.execute(select(func.max(SNAPSHOT.c.number)).where(SNAPSHOT.c.host == host)).scalar()
-    if number is None:
-        return None
-    try:
-        rows = _chain(connection, number)
-        return Prior(number=number, raw=unpack_readings([_packed(row) for row in rows]), depth=len(rows) - 1)
-    except StoreError:
-        return None
+def priors_of(connection: Connection, hosts: Sequence[str]) -> dict[str, Prior]:
+    """For each host the snapshot that was saved last, for the next one to rest on; none where there is none that can be read."""
+    found: dict[str, Prior] = {}
+    for some in chunks(hosts):
+        latest = select(SNAPSHOT.c.host, func.max(SNAPSHOT.c.number)).where(SNAPSHOT.c.host.in_(some)).group_by(SNAPSHOT.c.host)
+        for host, number in connection.execute(latest).all():
+            with contextlib.suppress(StoreError):
+                rows = _chain(connection, number)
+                found[host] = Prior(number=number, raw=unpack_readings([_packed(row) for row in rows]), depth=len(rows) - 1)
+    return found
 
 
 def let_stand_alone(connection: Connection, number: int) -> None:

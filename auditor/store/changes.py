@@ -6,7 +6,7 @@ that share a store must agree to well within a lease.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 import msgspec
 from sqlalchemy import Connection, select
@@ -15,8 +15,7 @@ from auditor.model.plan import RemediationRecord
 from auditor.model.remedy import TaskEvent
 from auditor.store.blobs import seal
 from auditor.store.sealed import unsealed
-from auditor.store.tables import HOST_LOCK, REMEDIATION, REMEDIATION_EVENT
-from auditor.store.writing import CHUNK
+from auditor.store.tables import HOST_LOCK, REMEDIATION, REMEDIATION_EVENT, chunks
 
 
 class Held(msgspec.Struct, frozen=True, kw_only=True):
@@ -72,31 +71,26 @@ def prune(connection: Connection, before: str) -> int:
     """Deletes the events of applications that ended before a time; their records stay. Gives how many events went."""
     old = [r.id for r in records(connection) if r.started_at < before and r.state != "running"]
     count = 0
-    for chunk in _chunks(old):
+    for chunk in chunks(old):
         count += connection.execute(REMEDIATION_EVENT.delete().where(REMEDIATION_EVENT.c.remediation.in_(chunk))).rowcount
     return count
 
 
 def lock(connection: Connection, hosts: Sequence[str], holder: str, now: str, until: str, dead: Collection[str] = ()) -> Locking:
     """Takes all the hosts, or none where somebody else holds one. Hosts that the holder has are renewed. `dead` are holders known to be."""
-    rows = [row for chunk in _chunks(hosts) for row in connection.execute(select(HOST_LOCK).where(HOST_LOCK.c.host.in_(chunk)))]
+    rows = [row for chunk in chunks(hosts) for row in connection.execute(select(HOST_LOCK).where(HOST_LOCK.c.host.in_(chunk)))]
     others = [Held(host=row.host, holder=row.holder, until=row.until) for row in rows if row.holder != holder]
     if held := tuple(one for one in others if one.until > now and one.holder not in dead):
         return Locking(held=held)
-    for chunk in _chunks(hosts):
+    for chunk in chunks(hosts):
         connection.execute(HOST_LOCK.delete().where(HOST_LOCK.c.host.in_(chunk)))
     connection.execute(HOST_LOCK.insert(), [{"host": host, "holder": holder, "until": until} for host in dict.fromkeys(hosts)])
     return Locking(taken_over=tuple(others))
 
 
-def _chunks(hosts: Sequence[str]) -> Iterator[list[str]]:
-    for start in range(0, len(hosts), CHUNK):
-        yield list(hosts[start : start + CHUNK])
-
-
 def unlock(connection: Connection, hosts: Iterable[str], holder: str) -> None:
     """Lets go of what the holder has."""
-    for chunk in _chunks(list(hosts)):
+    for chunk in chunks(list(hosts)):
         connection.execute(HOST_LOCK.delete().where(HOST_LOCK.c.host.in_(chunk), HOST_LOCK.c.holder == holder))
 
 

@@ -7,7 +7,7 @@ Rules of this file:
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import TypeVar
 
 import msgspec
@@ -15,8 +15,7 @@ from sqlalchemy import Connection, select
 
 from auditor.model.errors import StoreError
 from auditor.store.blobs import Blob, pack, unpack
-from auditor.store.tables import DERIVED
-from auditor.store.writing import CHUNK
+from auditor.store.tables import DERIVED, chunks
 
 T = TypeVar("T")
 FLEETS = 4
@@ -36,7 +35,7 @@ class Derived(msgspec.Struct, frozen=True, kw_only=True):
 def read(connection: Connection, keys: Sequence[str], kind: type[T]) -> dict[str, T]:
     """Those that are kept, by key."""
     found: dict[str, T] = {}
-    for chunk in _chunks(keys):
+    for chunk in chunks(keys):
         for row in connection.execute(select(DERIVED).where(DERIVED.c.key.in_(chunk))):
             try:
                 found[row.key] = unpack(Blob(digest=row.digest, codec=row.codec, size=row.size, data=bytes(row.data)), kind)
@@ -49,16 +48,12 @@ def save(connection: Connection, rows: Sequence[Derived]) -> None:
     """Keeps these, in place of what was kept of the same hosts."""
     by_key = {row.key: row for row in rows}
     hosts = [row.host for row in by_key.values() if row.host is not None]
-    for chunk in _chunks(hosts):
+    for chunk in chunks(hosts):
         connection.execute(DERIVED.delete().where(DERIVED.c.host.in_(chunk)))
-    for chunk in _chunks(list(by_key)):
+    for chunk in chunks(list(by_key)):
         connection.execute(DERIVED.delete().where(DERIVED.c.key.in_(chunk)))
         blobs = [(by_key[key], pack(by_key[key].value)) for key in chunk]
         connection.execute(DERIVED.insert(), [{"key": row.key, "host": row.host, **msgspec.structs.asdict(blob)} for row, blob in blobs])
     newest = select(DERIVED.c.number).where(DERIVED.c.host.is_(None)).order_by(DERIVED.c.number.desc()).limit(FLEETS)
     kept = list(connection.execute(newest).scalars())
     connection.execute(DERIVED.delete().where(DERIVED.c.host.is_(None), DERIVED.c.number.not_in(kept)))
-
-
-def _chunks(texts: Sequence[str]) -> Iterator[Sequence[str]]:
-    return (texts[start : start + CHUNK] for start in range(0, len(texts), CHUNK))

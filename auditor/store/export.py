@@ -20,8 +20,7 @@ from auditor.model.finding import Finding, Report, finding_id
 from auditor.store import changes, keeping, lines, reading
 from auditor.store.blobs import seal
 from auditor.store.shapes import COLLECTING
-from auditor.store.tables import NOTE, PART, RESULT, RUN
-from auditor.store.writing import CHUNK
+from auditor.store.tables import NOTE, PART, RESULT, RUN, chunks
 
 Wanted = Callable[[str, Collection[str]], bool]
 """Whether a host, with its groups, is exported."""
@@ -56,8 +55,8 @@ def _results(connection: Connection, run: Row[Any], homes: dict[int, str], wante
     number, id_, collecting = run.number, run.id, run.kind in COLLECTING
     rows = connection.execute(select(RESULT.c.number, RESULT.c.snapshot).where(RESULT.c.run == number).order_by(RESULT.c.number)).all()
     snapshots = {row.number: row.snapshot for row in rows}
-    for start in range(0, len(rows), CHUNK):
-        for stored in reading.numbered(connection, [row.number for row in rows[start : start + CHUNK]]):
+    for chunk in chunks(row.number for row in rows):
+        for stored in reading.numbered(connection, chunk):
             snapshot = snapshots[stored.row]
             if wanted is not None and not wanted(stored.target.name, stored.target.groups):
                 continue
@@ -98,8 +97,8 @@ class _Names:
         self._names = Pseudonyms()
         self._ids: dict[str, str] = {}
         numbers = list(connection.execute(select(RESULT.c.number).order_by(RESULT.c.number)).scalars())
-        for start in range(0, len(numbers), CHUNK):
-            for stored in reading.numbered(connection, numbers[start : start + CHUNK]):
+        for chunk in chunks(numbers):
+            for stored in reading.numbered(connection, chunk):
                 self._names.learn(stored.target, stored.result.snapshot)
 
     def line(self, line: lines.AnyLine) -> lines.AnyLine:

@@ -12,8 +12,8 @@ from auditor.model.errors import StoreError
 from auditor.model.host import Target
 from auditor.store.blobs import Blob, unpack
 from auditor.store.shapes import COLLECTING
-from auditor.store.tables import BLOB, RESULT, RUN, SNAPSHOT
-from auditor.store.writing import CHUNK, result_seal
+from auditor.store.tables import BLOB, RESULT, RUN, SNAPSHOT, chunks
+from auditor.store.writing import result_seal
 
 
 class Listed(msgspec.Struct, frozen=True, kw_only=True):
@@ -37,8 +37,7 @@ def listing(connection: Connection, hosts: Sequence[str] | None) -> list[Listed]
     )
     if hosts is None:
         return _listed(connection, RESULT.c.number.in_(last))
-    chunks = [hosts[start : start + CHUNK] for start in range(0, len(hosts), CHUNK)]
-    return [found for chunk in chunks for found in _listed(connection, RESULT.c.number.in_(last.where(RESULT.c.host.in_(chunk))))]
+    return [found for chunk in chunks(hosts) for found in _listed(connection, RESULT.c.number.in_(last.where(RESULT.c.host.in_(chunk))))]
 
 
 _SEALED = ("run", "host", "status", "reason", "next_step", "seconds", "snapshot")
@@ -66,7 +65,7 @@ def _one(row: dict[str, Any], number: int, mark: str, aim: str, there: int | Non
 def targets(connection: Connection, digests: Sequence[str]) -> dict[str, Target]:
     """Targets by digest. Raises StoreError where one is damaged."""
     found: dict[str, Target] = {}
-    for start in range(0, len(digests), CHUNK):
-        for row in connection.execute(select(BLOB).where(BLOB.c.digest.in_(digests[start : start + CHUNK]))):
+    for chunk in chunks(digests):
+        for row in connection.execute(select(BLOB).where(BLOB.c.digest.in_(chunk))):
             found[row.digest] = unpack(Blob(digest=row.digest, codec=row.codec, size=row.size, data=bytes(row.data)), Target)
     return found

@@ -19,8 +19,7 @@ from auditor.model.host import Question, Snapshot
 from auditor.store.blobs import Blob, unpack
 from auditor.store.chains import snapshot_seal
 from auditor.store.sections import Facts, join_facts, record_type
-from auditor.store.tables import BLOB, RESULT, RUN, SNAPSHOT
-from auditor.store.writing import CHUNK
+from auditor.store.tables import BLOB, RESULT, RUN, SNAPSHOT, chunks
 
 WHOLE = ("audit", "collect")
 """Kinds of runs that ask a host for everything; what an investigation asks for besides is no state to compare with."""
@@ -113,8 +112,7 @@ def latest_states(connection: Connection, each: int, hosts: Sequence[str] | None
     chosen = chosen.order_by(SNAPSHOT.c.host, SNAPSHOT.c.number.desc())
     if hosts is None:
         return list(_states(connection.execute(chosen)))
-    chunks = [hosts[i : i + CHUNK] for i in range(0, len(hosts), CHUNK)]
-    return [s for chunk in chunks for s in _states(connection.execute(chosen.where(SNAPSHOT.c.host.in_(chunk))))]
+    return [s for chunk in chunks(hosts) for s in _states(connection.execute(chosen.where(SNAPSHOT.c.host.in_(chunk))))]
 
 
 def _whole() -> Select[Any]:

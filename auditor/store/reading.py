@@ -15,8 +15,8 @@ from auditor.store.blobs import Blob, seal, unpack
 from auditor.store.chains import read_readings, snapshot_seal
 from auditor.store.sections import Facts, Moving, blobs_of, join, moving_of
 from auditor.store.shapes import COLLECTING, PARTS, Rest, StoredHost, StoredRun
-from auditor.store.tables import BLOB, PART, RESULT, RUN, SNAPSHOT
-from auditor.store.writing import CHUNK, result_seal
+from auditor.store.tables import BLOB, PART, RESULT, RUN, SNAPSHOT, chunks
+from auditor.store.writing import result_seal
 
 T = TypeVar("T")
 
@@ -47,8 +47,7 @@ def latest(connection: Connection, hosts: Sequence[str] | None) -> list[StoredHo
     )
     if hosts is None:
         return _results(connection, RESULT.c.number.in_(last))
-    chunks = [hosts[i : i + CHUNK] for i in range(0, len(hosts), CHUNK)]
-    return [host for chunk in chunks for host in _results(connection, RESULT.c.number.in_(last.where(RESULT.c.host.in_(chunk))))]
+    return [host for chunk in chunks(hosts) for host in _results(connection, RESULT.c.number.in_(last.where(RESULT.c.host.in_(chunk))))]
 
 
 def of_run(connection: Connection, run: str) -> list[StoredHost]:

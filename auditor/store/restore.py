@@ -100,7 +100,7 @@ class _Restoring:
         elif isinstance(line, lines.Result):
             if line.target.name != line.result.host or (line.result.snapshot and line.result.snapshot.host != line.target.name):
                 raise StoreError(f"a result of {line.target.name} speaks of another host", next_step=_STEP)
-            writing.result(self._connection, line.run, line.target, line.result)
+            writing.results(self._connection, line.run, [(line.target, line.result)])
             self.results += 1
         elif isinstance(line, lines.Link):
             self._link(line)

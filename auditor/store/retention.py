@@ -7,7 +7,7 @@ transaction that the caller holds.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 
 import msgspec
 from sqlalchemy import Connection, func, select
@@ -18,8 +18,7 @@ from auditor.store.blobs import Blob, unpack
 from auditor.store.chains import let_stand_alone
 from auditor.store.past import WHOLE
 from auditor.store.sections import Facts, blobs_of
-from auditor.store.tables import ACCEPTED, BLOB, DERIVED, FINDING, PART, RESULT, RUN, SNAPSHOT
-from auditor.store.writing import CHUNK
+from auditor.store.tables import ACCEPTED, BLOB, DERIVED, FINDING, PART, RESULT, RUN, SNAPSHOT, chunks
 
 
 class Pruned(msgspec.Struct, frozen=True, kw_only=True):
@@ -41,7 +40,7 @@ def prune(connection: Connection, before: str, keep: int) -> Pruned:
     for number in _resting_on(connection, old):
         let_stand_alone(connection, number)
     results = 0
-    for chunk in _chunks(sorted(old, reverse=True)):  # what rests on others goes before them
+    for chunk in chunks(sorted(old, reverse=True)):  # what rests on others goes before them
         results += connection.execute(RESULT.delete().where(RESULT.c.snapshot.in_(chunk))).rowcount
         connection.execute(SNAPSHOT.delete().where(SNAPSHOT.c.number.in_(chunk)))
     results += _old_failures(connection, before)
@@ -65,7 +64,7 @@ def _old_snapshots(connection: Connection, before: str, keep: int) -> set[int]:
 def _resting_on(connection: Connection, old: set[int]) -> list[int]:
     """Snapshots that stay and rest on one that goes."""
     found: list[int] = []
-    for chunk in _chunks(sorted(old)):
+    for chunk in chunks(sorted(old)):
         found += connection.execute(select(SNAPSHOT.c.number).where(SNAPSHOT.c.base.in_(chunk))).scalars()
     return [number for number in found if number not in old]
 
@@ -84,7 +83,7 @@ def _empty_runs(connection: Connection, before: str) -> int:
     used = select(RESULT.c.run)
     chosen = (RUN.c.started_at < before) & RUN.c.number.not_in(used) & (RUN.c.number != last)
     numbers = list(connection.execute(select(RUN.c.number).where(chosen)).scalars())
-    for chunk in _chunks(numbers):
+    for chunk in chunks(numbers):
         for table in (FINDING, PART):
             connection.execute(table.delete().where(table.c.run.in_(chunk)))
         connection.execute(RUN.delete().where(RUN.c.number.in_(chunk)))
@@ -95,13 +94,13 @@ def _unused_contents(connection: Connection) -> tuple[int, int]:
     """Deletes contents that nothing refers to; how many, and how many stored bytes."""
     numbers = set(connection.execute(select(SNAPSHOT.c.facts).distinct()).scalars())
     digests = set(connection.execute(select(PART.c.digest).distinct()).scalars())
-    for chunk in _chunks(sorted(numbers)):
+    for chunk in chunks(sorted(numbers)):
         digests |= _named_in(connection, chunk)
     numbers |= set(connection.execute(select(RESULT.c.target).distinct()).scalars())
     count = size = 0
     rows = connection.execute(select(BLOB.c.number, BLOB.c.digest, func.length(BLOB.c.data))).all()
     unused = [(number, length) for number, digest, length in rows if number not in numbers and digest not in digests]
-    for part in _chunks([number for number, _ in unused]):
+    for part in chunks([number for number, _ in unused]):
         count += connection.execute(BLOB.delete().where(BLOB.c.number.in_(part))).rowcount
     size = sum(length or 0 for _, length in unused)
     return count, size
@@ -117,9 +116,3 @@ def _named_in(connection: Connection, facts: Sequence[int]) -> set[str]:
         except (StoreError, TypeError):
             continue
     return found
-
-
-def _chunks(numbers: Iterable[int]) -> Iterator[list[int]]:
-    listed = list(numbers)
-    for start in range(0, len(listed), CHUNK):
-        yield listed[start : start + CHUNK]

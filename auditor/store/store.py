@@ -63,13 +63,12 @@ class Store:
     def save_result(self, run: str, target: Target, result: HostResult) -> None:
         """What became of one host, committed at once."""
         with self._transaction() as connection:
-            writing.result(connection, run, target, result)
+            writing.results(connection, run, [(target, result)])
 
     def save_results(self, run: str, results: Sequence[tuple[Target, HostResult]]) -> None:
         """What became of several hosts that are done at the same moment, committed at once, all or none."""
         with self._transaction() as connection:
-            for target, result in results:
-                writing.result(connection, run, target, result)
+            writing.results(connection, run, results)
 
     def link_results(self, run: str, hosts: Sequence[StoredHost]) -> None:
         """Notes that a run rests on results that are stored already, so that its evidence can be followed."""

@@ -11,7 +11,8 @@ Rules of this file:
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from typing import TypeVar
 
 from sqlalchemy import (
     Column,
@@ -192,6 +193,17 @@ HOST_LOCK = Table(
     Column("holder", String(200), nullable=False),
     Column("until", Time, nullable=False),
 )
+
+
+CHUNK = 400
+"""How many values go into one IN list; SQLite allows 32,766, older builds 999."""
+V = TypeVar("V")
+
+
+def chunks(values: Iterable[V]) -> list[list[V]]:
+    """The values in lists that an IN can take."""
+    listed = list(values)
+    return [listed[start : start + CHUNK] for start in range(0, len(listed), CHUNK)]
 
 
 _FIRST_TABLES = (SCHEMA, BLOB, RUN, SNAPSHOT, RESULT, PART, FINDING)

@@ -15,14 +15,11 @@ from auditor.model.errors import StoreError
 from auditor.model.finding import Report
 from auditor.model.host import HostResult, Snapshot, Target
 from auditor.store.blobs import Blob, pack, seal
-from auditor.store.chains import prior_of, snapshot_seal
-from auditor.store.readings import pack_readings
-from auditor.store.sections import split
+from auditor.store.chains import priors_of, snapshot_seal
+from auditor.store.readings import Prior, pack_readings
+from auditor.store.sections import Pieces, split
 from auditor.store.shapes import PARTS, Rest, RunKind, RunState, StoredHost
-from auditor.store.tables import BLOB, FINDING, PART, RESULT, RUN, SNAPSHOT
-
-CHUNK = 400
-"""How many values go into one IN list; SQLite allows 32,766, older builds 999."""
+from auditor.store.tables import BLOB, FINDING, PART, RESULT, RUN, SNAPSHOT, chunks
 
 
 def begin(connection: Connection, kind: RunKind, started_at: str, auditor: str) -> str:
@@ -35,14 +32,24 @@ def begin(connection: Connection, kind: RunKind, started_at: str, auditor: str) 
     return name
 
 
-def result(connection: Connection, run: str, target: Target, outcome: HostResult) -> None:
-    """One host's result; a second one of the host in the same run replaces the first."""
+def results(connection: Connection, run: str, outcomes: Sequence[tuple[Target, HostResult]]) -> None:
+    """Results of several hosts, looked up and written together; a second one of a host in the same run replaces the first."""
     number = _run(connection, run).number
-    aim = pack(target)
-    place = save_blobs(connection, [aim])[aim.digest]
-    snapshot = _snapshot(connection, outcome.snapshot) if outcome.snapshot else None
-    connection.execute(RESULT.delete().where(RESULT.c.run == number, RESULT.c.host == outcome.host))
-    _result(connection, number, outcome, (place, aim.digest), snapshot)
+    last = {outcome.host: (pack(target), outcome) for target, outcome in outcomes}
+    pieces = {host: split(outcome.snapshot) for host, (_, outcome) in last.items() if outcome.snapshot}
+    aims = [aim for aim, _ in last.values()]
+    numbers = save_blobs(connection, [*aims, *(blob for one in pieces.values() for blob in (one.facts, *one.records))])
+    priors = priors_of(connection, list(pieces))
+    rows = []
+    for host, (aim, outcome) in last.items():
+        snapshot = None
+        if outcome.snapshot is not None:
+            snapshot = _snapshot(connection, outcome.snapshot, pieces[host], numbers, priors.get(host))
+        rows.append(_result_row(number, outcome, (numbers[aim.digest], aim.digest), snapshot))
+    for hosts in chunks(list(last)):
+        connection.execute(RESULT.delete().where(RESULT.c.run == number, RESULT.c.host.in_(hosts)))
+    if rows:
+        connection.execute(RESULT.insert(), rows)
 
 
 def link(connection: Connection, run: str, hosts: Sequence[StoredHost]) -> None:
@@ -51,7 +58,7 @@ def link(connection: Connection, run: str, hosts: Sequence[StoredHost]) -> None:
     stored = select(RESULT.c.target, RESULT.c.snapshot, BLOB.c.digest).join(BLOB, BLOB.c.number == RESULT.c.target)
     for host in hosts:
         old = connection.execute(stored.where(RESULT.c.number == host.row)).one()
-        _result(connection, number, host.result, (old.target, old.digest), old.snapshot)
+        connection.execute(RESULT.insert(), _result_row(number, host.result, (old.target, old.digest), old.snapshot))
 
 
 def finish(connection: Connection, run: str, report: Report | None, state: RunState) -> None:
@@ -68,15 +75,19 @@ def save_blobs(connection: Connection, blobs: Sequence[Blob]) -> dict[str, int]:
     """Saves what is not there yet, and gives the numbers by digest. Bytes that are there and differ were damaged, and are put right."""
     unique = {blob.digest: blob for blob in blobs}
     numbers: dict[str, int] = {}
-    for digests in _chunks(list(unique)):
+    for digests in chunks(list(unique)):
         for row in connection.execute(select(BLOB).where(BLOB.c.digest.in_(digests))):
             numbers[row.digest] = row.number
             wanted = unique[row.digest]
             if (row.codec, row.size, row.data) != (wanted.codec, wanted.size, wanted.data):
                 connection.execute(BLOB.update().where(BLOB.c.number == row.number).values(msgspec.structs.asdict(wanted)))
-    for blob in unique.values():
-        if blob.digest not in numbers:
-            numbers[blob.digest] = _number(connection.execute(BLOB.insert().values(msgspec.structs.asdict(blob))).inserted_primary_key)
+    new = [blob for blob in unique.values() if blob.digest not in numbers]
+    if new:
+        connection.execute(BLOB.insert(), [msgspec.structs.asdict(blob) for blob in new])
+    for digests in chunks([blob.digest for blob in new]):
+        numbers.update(
+            (row.digest, row.number) for row in connection.execute(select(BLOB.c.digest, BLOB.c.number).where(BLOB.c.digest.in_(digests)))
+        )
     return numbers
 
 
@@ -87,10 +98,8 @@ def _run(connection: Connection, run: str) -> Row[Any]:
     return row
 
 
-def _snapshot(connection: Connection, snapshot: Snapshot) -> int:
-    pieces = split(snapshot)
-    numbers = save_blobs(connection, [pieces.facts, *pieces.records])
-    packed = pack_readings(pieces.moving, snapshot.host, prior_of(connection, snapshot.host))
+def _snapshot(connection: Connection, snapshot: Snapshot, pieces: Pieces, numbers: Mapping[str, int], prior: Prior | None) -> int:
+    packed = pack_readings(pieces.moving, snapshot.host, prior)
     row = {
         "host": snapshot.host,
         "collected_at": snapshot.collected_at,
@@ -100,10 +109,10 @@ def _snapshot(connection: Connection, snapshot: Snapshot) -> int:
         "readings": packed.data,
         "seal": snapshot_seal(snapshot.host, snapshot.collected_at, pieces.facts.digest, packed.base, packed.size),
     }
-    return _number(connection.execute(SNAPSHOT.insert().values(row)).inserted_primary_key)
+    return _number(connection.execute(SNAPSHOT.insert(), row).inserted_primary_key)
 
 
-def _result(connection: Connection, run: int, outcome: HostResult, target: tuple[int, str], snapshot: int | None) -> None:
+def _result_row(run: int, outcome: HostResult, target: tuple[int, str], snapshot: int | None) -> dict[str, Any]:
     row: dict[str, Any] = {
         "run": run,
         "host": outcome.host,
@@ -114,7 +123,7 @@ def _result(connection: Connection, run: int, outcome: HostResult, target: tuple
         "target": target[0],
         "snapshot": snapshot,
     }
-    connection.execute(RESULT.insert().values(row | {"seal": result_seal(row, target[1])}))
+    return row | {"seal": result_seal(row, target[1])}
 
 
 def result_seal(row: Mapping[str, Any], target: str) -> str:
@@ -147,10 +156,6 @@ def _report(connection: Connection, run: int, report: Report) -> None:
     ]
     if rows:
         connection.execute(FINDING.insert(), [row | {"seal": seal(row.values())} for row in rows])
-
-
-def _chunks(values: Sequence[str]) -> list[Sequence[str]]:
-    return [values[i : i + CHUNK] for i in range(0, len(values), CHUNK)]
 
 
 def _number(key: Any) -> int:
