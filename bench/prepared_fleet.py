@@ -1,4 +1,4 @@
-"""A fleet for benchmarks: lab hosts that all print one prepared answer of a given size, so that making answers costs nothing.
+"""A fleet for benchmarks: lab hosts that print prepared answers of a given size, so that making answers costs nothing.
 
     python bench/prepared_fleet.py STATE --hosts 200 --kilobytes 50 --latency-ms 20 --run-ms 300 [--pits 0]
 
@@ -43,20 +43,38 @@ PITS: tuple[tuple[Fault, Place | None], ...] = (
 )  # fmt: skip
 
 
-def prepared_answer(kilobytes: int) -> str:
-    """What the probe prints on an ordinary server of the modern fleet, filled up with a text that can't be compressed well."""
-    now = datetime.now(UTC)
-    machine = assemble(load_fleet("modern").host("web-19"), now)
-    ask = Ask.read(framing.read_parameters(build_bundle(REQUEST)))
-    sections = {name: answer_section(machine, name, ask, now) for name in ask.sections}
-    text, filler = "", 0
-    while len(text) < kilobytes * 1024:
-        row = {"kind": "file", "path": "C:\\bench\\filler.txt", "type": "text", "data": random.Random(7).randbytes(filler).hex()}
-        sections["security"] = SectionAnswer(rows=[row])
-        text = framing.pack_hello(hello(machine, AUDITOR, now)) + "".join(framing.pack_section(*item) for item in sections.items())
-        text += framing.pack_end(len(sections))
-        filler += max(200, (kilobytes * 1024 - len(text)) * 5 // 8)
-    return text
+class Prepared:
+    """What the probe prints on an ordinary server of the modern fleet, filled up with a text that can't be compressed well.
+
+    Hosts differ as hosts of one build do: in that text, and in the ids of processes.
+    """
+
+    def __init__(self, kilobytes: int) -> None:
+        now = datetime.now(UTC)
+        machine = assemble(load_fleet("modern").host("web-19"), now)
+        ask = Ask.read(framing.read_parameters(build_bundle(REQUEST)))
+        self._sections = {name: answer_section(machine, name, ask, now) for name in ask.sections}
+        self._packed = {name: framing.pack_section(name, answer) for name, answer in self._sections.items()}
+        self._hello = framing.pack_hello(hello(machine, AUDITOR, now))
+        self._filler = 0
+        while (size := len(self.answer(0))) < kilobytes * 1024:
+            self._filler += max(200, (kilobytes * 1024 - size) * 5 // 8)
+
+    def answer(self, number: int) -> bytes:
+        """What host `number` prints."""
+        text = random.Random(number).randbytes(self._filler).hex()
+        own = {
+            "security": SectionAnswer(rows=[{"kind": "file", "path": "C:\\bench\\filler.txt", "type": "text", "data": text}]),
+            "services": self._moved("services", "pid", number),
+        }
+        packed = {**self._packed, **{name: framing.pack_section(name, answer) for name, answer in own.items()}}
+        return (self._hello + "".join(packed.values()) + framing.pack_end(len(packed))).encode("ascii")
+
+    def _moved(self, section: str, field: str, number: int) -> SectionAnswer:
+        """A section in which a number of each row is another on each host."""
+        answer = self._sections[section]
+        rows = [{**row, field: row[field] + 4 * number} if row.get(field) else row for row in answer.rows]
+        return msgspec.structs.replace(answer, rows=rows)
 
 
 class PreparedProcess(BufferedProcess):
@@ -112,14 +130,15 @@ def main() -> int:
         parser.add_argument(f"--{name}", type=int, default=default)
     options = parser.parse_args()
     options.state.mkdir(parents=True, exist_ok=True)
-    answer = prepared_answer(options.kilobytes).encode("ascii")
+    prepared = Prepared(options.kilobytes)
+    answers = [prepared.answer(number) for number in range(options.hosts)]
     hosts = endpoints(options.hosts, options.latency_ms, options.run_ms, options.pits)
-    shell: Any = PreparedShell(answer)
-    with LabServer(hosts, {host.name: shell for host in hosts}, options.state) as server:
+    shells: Any = {host.name: PreparedShell(answer) for host, answer in zip(hosts, answers, strict=True)}
+    with LabServer(hosts, shells, options.state) as server:
         ports = {host.name: server.port(host.name) for host in hosts}
         (options.state / "inventory.yml").write_text(yaml.safe_dump(inventory(ports)), encoding="utf-8")
-        (options.state / "fleet.json").write_text(json.dumps({"ports": ports, "answer_bytes": len(answer)}), encoding="utf-8")
-        print(json.dumps({"ready": True, "hosts": len(hosts), "answer_bytes": len(answer)}), flush=True)
+        (options.state / "fleet.json").write_text(json.dumps({"ports": ports, "answer_bytes": len(answers[0])}), encoding="utf-8")
+        print(json.dumps({"ready": True, "hosts": len(hosts), "answer_bytes": len(answers[0])}), flush=True)
         sys.stdin.read()
     return 0
 

@@ -13,9 +13,10 @@ import threading
 import time
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TypeVar
 
 import msgspec
 
@@ -38,7 +39,10 @@ from auditor.probes.bundle import ProbeRequest, build_bundle
 
 _log = logging.getLogger(__name__)
 _LOOK_SECONDS = 0.2
+_TOGETHER_SECONDS = 0.04
 _SWITCH_SECONDS = 0.001
+_LARGE_BYTES = 1024 * 1024
+R = TypeVar("R")
 
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True):
@@ -77,7 +81,7 @@ def collect_fleet(
 
     A host that can't be asked is a result with a reason. Ctrl-C (or `stop`) ends the run: what was collected stays, the rest is
     `not_asked: interrupted`, and `stop` is set; a second Ctrl-C is raised. Raises UsageError for a request that no probe can answer.
-    `record` gets each exchange, without secrets, in the thread of its host; what it raises fails that host.
+    `record` gets each exchange, without secrets, one at a time and in a thread of ours; what it raises fails that host.
     """
     limits = limits or Limits()
     run = _Run(limits, bounded(request, limits), now or _utc_now, stop or threading.Event())
@@ -94,9 +98,14 @@ def collect_fleet(
     results: dict[str, HostResult] = {}
     with (
         _quick_switching(),
+        ThreadPoolExecutor(max_workers=1, thread_name_prefix="read") as reader,
         ThreadPoolExecutor(max_workers=max(1, min(limits.parallel, len(targets))), thread_name_prefix="collect") as pool,
     ):
-        futures = {pool.submit(run.ask, target, credentials.get(target.name)): target for target in targets}
+        futures: dict[Future[HostResult], Target] = {}
+        for target in targets:
+            result: Future[HostResult] = Future()
+            futures[result] = target
+            pool.submit(run.ask, target, credentials.get(target.name), reader, result)
         try:
             _gather(futures, results, tell)
         except KeyboardInterrupt:
@@ -153,14 +162,34 @@ class _Run:
         self.ways = Ways(TlsContexts(), CredentialCanary(), Tickets())
         self._inputs: dict[ProbeRequest, bytes] = {request: framing.pack_script(build_bundle(request))}
         self._command = framing.command_line()
-        self._reading = threading.Semaphore(1)
-        """Reading an answer is all computing: one at a time, so that the others' replies are taken without delay."""
+        self._reading = threading.Lock()
 
-    def ask(self, target: Target, credential: Credential | None) -> HostResult:
-        """The result of one target, whatever happens."""
+    def ask(self, target: Target, credential: Credential | None, reader: Executor, result: Future[HostResult]) -> None:
+        """Asks one target, and has its answer read; `result` gets what became of it, whatever happens.
+
+        Reading is all computing: one answer at a time, by `reader`, while the thread that asked goes on to the next host. Only a large
+        answer is waited for, so that not many of them lie about.
+        """
         started = time.monotonic()
+        kept = self._kept(lambda: self._ask(target, credential or Credential(target.user, None), started), target, started)
+        if isinstance(kept, HostResult):
+            result.set_result(kept)
+            return
+        size, read = kept
+
+        def finish() -> None:
+            with self._reading:
+                result.set_result(self._kept(read, target, started))
+
+        if size > _LARGE_BYTES:
+            finish()
+        else:
+            reader.submit(finish)
+
+    def _kept(self, work: Callable[[], R], target: Target, started: float) -> R | HostResult:
+        """What the work gives, or the result of a host with which it failed."""
         try:
-            return self._ask(target, credential or Credential(target.user, None), started)
+            return work()
         except CollectError as error:
             return failed_result(error, time.monotonic() - started)
         except Exception as error:  # noqa: BLE001  (a fault of ours with one host must not lose the others)
@@ -175,7 +204,8 @@ class _Run:
             self._inputs[request] = framing.pack_script(build_bundle(request))
         return self._inputs[request]
 
-    def _ask(self, target: Target, credential: Credential, started: float) -> HostResult:
+    def _ask(self, target: Target, credential: Credential, started: float) -> tuple[int, Callable[[], HostResult]]:
+        """Size of the answer, and how it is read."""
         if self.stop.is_set():
             raise CollectError(target.name, "interrupted", status="not_asked")
         refused = refusal(target, credential, self.allowed) or self.ways.canary.refusal(credential.key, target.name, credential.account)
@@ -194,12 +224,15 @@ class _Run:
         second = WmiWay(target, self.request, answer_bytes=self.limits.answer_bytes, now=self.now)
         told = session.ask(self._command, self._input, None if target.way == "powershell" else second)
         seconds = time.monotonic() - started
-        with self._reading:
+
+        def read() -> HostResult:
             result = make_result(asked, told, seconds, second)
-        if self.record is not None:
-            self.record(make_recording(asked, told, second, result))
-        _log.info("host %s: %s, %d bytes in %.1f s", target.name, result.status, len(told.output), result.seconds)
-        return result
+            if self.record is not None:
+                self.record(make_recording(asked, told, second, result))
+            _log.info("host %s: %s, %d bytes in %.1f s", target.name, result.status, len(told.output), result.seconds)
+            return result
+
+        return len(told.output) + len(told.complaints), read
 
 
 def _gather(futures: dict[Future[HostResult], Target], results: dict[str, HostResult], tell: Callable[[list[HostResult]], None]) -> None:
@@ -212,8 +245,11 @@ def _gather(futures: dict[Future[HostResult], Target], results: dict[str, HostRe
     while len(results) < len(names):
         with contextlib.suppress(queue.Empty):
             new = [arrivals.get(timeout=_LOOK_SECONDS).result()]
-            while not arrivals.empty():
-                new.append(arrivals.get().result())
+            until = time.monotonic() + _LOOK_SECONDS
+            with contextlib.suppress(queue.Empty):
+                # Hosts that were asked together are done together: whoever keeps their results writes once for all of them.
+                while len(results) + len(new) < len(names) and time.monotonic() < until:
+                    new.append(arrivals.get(timeout=_TOGETHER_SECONDS).result())
             results.update({result.host: result for result in new})
             tell(new)
 

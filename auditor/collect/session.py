@@ -6,6 +6,7 @@ may have started is never sent again. Where a second way to ask is given, that g
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import logging
 import re
@@ -17,10 +18,12 @@ from typing import Any
 from typing import Protocol as Shape
 
 import msgspec
+from defusedxml.ElementTree import fromstring
 from winrm.exceptions import WinRMOperationTimeoutError, WSManFaultError
 from winrm.protocol import Protocol
 
 from auditor.collect.budget import SUSPICIOUS, Budget
+from auditor.collect.messages import ENVELOPE_BYTES, message
 from auditor.collect.pace import close_seconds
 from auditor.collect.reasons import reason_for
 from auditor.collect.transport import Ways, WinrmTransport
@@ -38,7 +41,6 @@ PIECE_BYTES = 90_000
 CODE_PAGE = 437
 """Of the shell; input and output are ASCII, and no Windows lacks this one."""
 _ENDED = re.compile(rb"#AUD1 END \d{1,3}\r?\n\s*$")
-_ENVELOPE_BYTES = 153_600
 
 
 class Told(msgspec.Struct):
@@ -78,13 +80,55 @@ class ShellProtocol(Protocol):
 
     def __init__(self, transport: WinrmTransport) -> None:
         self.transport: Any = transport
-        self.max_env_sz = _ENVELOPE_BYTES
+        self.max_env_sz = ENVELOPE_BYTES
         self.locale = Protocol.DEFAULT_LOCALE
 
     @property
     def operation_timeout_sec(self) -> int:  # type: ignore[override]
         """Never longer than what is left of the host's time."""
         return max(1, min(OPERATION_SECONDS, int(self.transport.budget.seconds_left) - 1))
+
+    def open_shell(self, **options: Any) -> str:  # type: ignore[override]
+        """See pywinrm."""
+        root, _ = self._say("create", **options)
+        return next(node.text for node in root.iter() if node.get("Name") == "ShellId") or ""
+
+    def run_command(self, shell_id: str, command: str, **options: Any) -> str:  # type: ignore[override]
+        """See pywinrm."""
+        root, _ = self._say("command", shell_id=shell_id, command=command, **options)
+        return next(node.text for node in root.iter() if node.tag.endswith("CommandId")) or ""
+
+    def send_command_input(self, shell_id: str, command_id: str, stdin_input: str | bytes, end: bool = False) -> None:
+        """See pywinrm."""
+        given = stdin_input.encode("ascii") if isinstance(stdin_input, str) else stdin_input
+        text, _ = message("send", self.operation_timeout_sec, shell_id=shell_id, command_id=command_id, given=given, end=end)
+        self.send_message(text)
+
+    def get_command_output_raw(self, shell_id: str, command_id: str) -> tuple[bytes, bytes, int, bool]:
+        """See pywinrm."""
+        root, _ = self._say("receive", shell_id=shell_id, command_id=command_id)
+        found: dict[str | None, list[bytes]] = {"stdout": [], "stderr": []}
+        code, done = -1, False
+        for node in root.iter():
+            if node.tag.endswith("Stream") and node.text and node.get("Name") in found:
+                found[node.get("Name")].append(base64.b64decode(node.text.encode("ascii")))
+            done = done or (node.get("State") or "").endswith("CommandState/Done")
+            code = int(node.text or -1) if node.tag.endswith("ExitCode") else code
+        return b"".join(found["stdout"]), b"".join(found["stderr"]), code if done else -1, done
+
+    def close_shell(self, shell_id: str, close_session: bool = True) -> None:
+        """See pywinrm. Raises ValueError for a reply to something else."""
+        root, number = self._say("delete", shell_id=shell_id)
+        related = next(node.text for node in root.iter() if node.tag.endswith("RelatesTo")) or ""
+        if close_session:
+            self.transport.close_session()
+        if related.replace("uuid:", "").lower() != number:
+            raise ValueError("the reply is to another message")
+
+    def _say(self, name: str, **options: Any) -> tuple[Any, str]:
+        """The reply to one message, and the message's id."""
+        text, number = message(name, self.operation_timeout_sec, **options)
+        return fromstring(self.send_message(text), forbid_dtd=True), number
 
 
 class HostSession:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import io
 import os
@@ -106,6 +107,11 @@ def connect(host: str, port: int, budget: Budget) -> Wire:
 
 def _resolve(host: str, port: int, budget: Budget) -> list[_Address]:
     """Addresses of a name. The system's resolver can't be given a deadline, so it runs in a thread that is left to itself if need be."""
+    for family, rest in ((socket.AF_INET, ()), (socket.AF_INET6, (0, 0))):
+        with contextlib.suppress(OSError, ValueError):
+            # An address that is written as one needs no resolver, and so no thread.
+            socket.inet_pton(family, host)
+            return [(family, (host, port, *rest))]
     answers: queue.SimpleQueue[list[_Address] | OSError] = queue.SimpleQueue()
 
     def ask() -> None:

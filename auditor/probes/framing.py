@@ -25,6 +25,7 @@ import msgspec
 
 from auditor.model.errors import DecodeError
 from auditor.model.host import Gap, LogCoverage, Status
+from auditor.probes.row import row_of
 
 MARK = "#AUD1"
 DEFAULT_LIMIT_BYTES = 32 * 1024 * 1024
@@ -169,8 +170,7 @@ def read_answer(data: bytes, limit_bytes: int = DEFAULT_LIMIT_BYTES) -> Answer:
             try:
                 decoded = _read_block(lines, match, left)
                 left -= len(decoded)
-                answer = msgspec.json.decode(decoded, type=SectionAnswer)
-                sections[name] = msgspec.structs.replace(answer, seconds=float(match.group(5)))
+                sections[name] = _section_answer(decoded, float(match.group(5)))
             except (DecodeError, msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
                 broken[name] = str(error) or type(error).__name__
         elif line.startswith(f"{MARK} HELLO "):
@@ -182,6 +182,29 @@ def read_answer(data: bytes, limit_bytes: int = DEFAULT_LIMIT_BYTES) -> Answer:
         elif line.strip():
             foreign += 1
     return Answer(hello=hello, refused=refused, sections=sections, broken=broken, complete=complete, foreign_lines=foreign)
+
+
+class _Sent(msgspec.Struct, frozen=True):
+    """A `SectionAnswer` whose rows were not read yet."""
+
+    status: Status = "ok"
+    reason: str = ""
+    rows: list[msgspec.Raw] = []
+    gaps: list[Gap] = []
+    coverage: list[LogCoverage] = []
+
+
+def _section_answer(decoded: bytes, seconds: float) -> SectionAnswer:
+    """Rows are read one by one, so that those that other hosts sent too need not be read again."""
+    sent = msgspec.json.decode(decoded, type=_Sent)
+    return SectionAnswer(
+        status=sent.status,
+        reason=sent.reason,
+        rows=[row_of(bytes(raw)) for raw in sent.rows],
+        gaps=sent.gaps,
+        coverage=sent.coverage,
+        seconds=seconds,
+    )
 
 
 def _read_hello(line: str) -> Hello | None:

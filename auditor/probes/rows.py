@@ -11,14 +11,15 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from datetime import datetime
-from functools import cache
-from typing import Any, get_type_hints
+from functools import cache, lru_cache
+from typing import Any, NamedTuple, get_type_hints
 
 import msgspec
 
 from auditor.model import host
 from auditor.model.host import Gap
 from auditor.probes.redact import SHORT_TEXT, redact, redact_job, redact_named, redact_short
+from auditor.probes.row import MOST_KNOWN, Row, row_of
 from auditor.probes.tasks.moving import settle_job, settle_listing
 
 LONGEST_TEXT = 1_048_576
@@ -106,7 +107,7 @@ def redacted_rows(section: str, rows: list[dict[str, Any]]) -> list[dict[str, An
     plan = PLANS.get(section)
     if plan is None or section == "dumpbytes":  # memory of a host goes into no recording
         return []
-    reader = _Reader(section, plan, Gaps(), None)
+    reader = _RowReader(section)
     return [reader.redacted(row) for row in rows[: MOST_ROWS + 1]]
 
 
@@ -137,32 +138,90 @@ class Gaps:
         return (*self._gaps, Gap(record="", field="", reason=f"{self._more} more gaps, which are not listed"))
 
 
+class _Taken(NamedTuple):
+    """What one row gives, on whatever host it stands."""
+
+    label: str
+    identity: tuple[str, ...]
+    record: msgspec.Struct | None
+    reading: msgspec.Struct | None
+    gaps: tuple[tuple[str, str, str], ...]
+
+
+class _Found:
+    """Gaps of one row."""
+
+    def __init__(self) -> None:
+        self.gaps: list[tuple[str, str, str]] = []
+
+    def add(self, record: str, field: str, reason: str) -> None:
+        self.gaps.append((record, field, reason))
+
+
+def _take(section: str, row: Mapping[str, Any]) -> _Taken:
+    """The row as record and reading. A row whose bytes were read before, on whatever host, is not read again."""
+    raw = row.raw if row.__class__ is Row else b""
+    return _take_known(section, raw) if raw else _RowReader(section).take(row)
+
+
+@lru_cache(maxsize=MOST_KNOWN)
+def _take_known(section: str, raw: bytes) -> _Taken:
+    return _RowReader(section).take(row_of(raw))
+
+
 class _Reader:
-    """Reads rows one by one; keeps what it made of them."""
+    """Reads the rows of one host's section; keeps what it made of them."""
 
     def __init__(self, section: str, plan: Plan, gaps: Gaps, latest: datetime | None) -> None:
         self.records: list[msgspec.Struct] = []
         self.readings: list[msgspec.Struct] = []
         self._section, self._plan, self._gaps, self._latest = section, plan, gaps, latest
         self._seen: set[tuple[str, ...]] = set()
-        self._types = {kind: _fields(kind) for kind in (plan.record, plan.reading) if kind is not None}
-        self._known = {name for fields in self._types.values() for name in fields}
 
     def take(self, row: Mapping[str, Any]) -> None:
-        label = self._label(row)
-        identity = tuple(_plain(row.get(name)).casefold() for name in self._plan.keys)
+        label, identity, record, reading, gaps = _take(self._section, row)
         if identity and identity in self._seen:
             self._gaps.add(label, "", "stated twice: the first statement is kept")
             return
-        clean = self._cleaned(row, label)
-        record, reading = self._pair(clean, label)
+        for gap in gaps:
+            self._gaps.add(*gap)
         if record is None and reading is None:
             return
         if problem := self._time_problem(reading):
             self._gaps.add(label, "time", problem)
             return
         self._seen.add(identity)
-        self._keep(record, reading)
+        if record is not None:
+            self.records.append(record)
+        if reading is not None and (record is None or _says_more(reading, record, self._plan.moving)):
+            self.readings.append(reading)
+
+    def _time_problem(self, reading: msgspec.Struct | None) -> str:
+        """What is wrong with the time of a dated row; nothing for rows without one."""
+        text = getattr(reading, "time", None)
+        if text is None:
+            return ""
+        time = parse_time(text)
+        if time is None:
+            return "not a time in UTC: refused"
+        late = self._latest is not None and time > self._latest
+        return "dated in the future of this host and of the collector: refused" if late else ""
+
+
+class _RowReader:
+    """Reads one row."""
+
+    def __init__(self, section: str) -> None:
+        plan = PLANS[section]
+        self._section, self._plan, self._gaps = section, plan, _Found()
+        self._types = {kind: _fields(kind) for kind in (plan.record, plan.reading) if kind is not None}
+        self._known = _known_fields(plan.record, plan.reading)
+
+    def take(self, row: Mapping[str, Any]) -> _Taken:
+        label = self._label(row)
+        identity = tuple(_plain(row.get(name)).casefold() for name in self._plan.keys)
+        record, reading = self._pair(self._cleaned(row, label), label)
+        return _Taken(label, identity, record, reading, tuple(self._gaps.gaps))
 
     def _pair(self, clean: dict[str, Any], label: str) -> tuple[msgspec.Struct | None, msgspec.Struct | None]:
         """What a row is: a record with its reading, one of them, or neither."""
@@ -204,12 +263,6 @@ class _Reader:
             redact(name[:_SHORT]): "x" * (LONGEST_TEXT + 1) if _oversize(value) else self._clean(value, row, name)
             for name, value in row.items()
         }
-
-    def _keep(self, record: msgspec.Struct | None, reading: msgspec.Struct | None) -> None:
-        if record is not None:
-            self.records.append(record)
-        if reading is not None and (record is None or _says_more(reading, record, self._plan.moving)):
-            self.readings.append(reading)
 
     def _label(self, row: Mapping[str, Any]) -> str:
         keys = self._plan.keys
@@ -257,16 +310,10 @@ class _Reader:
                 return redact_named(row["name"], value)
         return _redacted(value)
 
-    def _time_problem(self, reading: msgspec.Struct | None) -> str:
-        """What is wrong with the time of a dated row; nothing for rows without one."""
-        text = getattr(reading, "time", None)
-        if text is None:
-            return ""
-        time = parse_time(text)
-        if time is None:
-            return "not a time in UTC: refused"
-        late = self._latest is not None and time > self._latest
-        return "dated in the future of this host and of the collector: refused" if late else ""
+
+@cache
+def _known_fields(*kinds: type[msgspec.Struct] | None) -> frozenset[str]:
+    return frozenset(name for kind in kinds if kind is not None for name in _fields(kind))
 
 
 @cache

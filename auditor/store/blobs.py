@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import zlib
 from collections.abc import Iterable
@@ -12,6 +13,8 @@ import msgspec
 from auditor.model.errors import StoreError
 
 CODEC = "zlib"
+_LONGEST_KNOWN = 65_536
+"""Bytes of values that are remembered: 32 MB at most, and mostly far less."""
 LIMIT_BYTES = 512 * 1024 * 1024
 """No blob is ever larger; a damaged size is refused before anything is allocated."""
 
@@ -30,7 +33,15 @@ class Blob(msgspec.Struct, frozen=True, kw_only=True):
 def pack(value: object) -> Blob:
     """A value as a blob; equal values give equal bytes and so one blob."""
     raw = msgspec.json.encode(value, order="deterministic")
+    return _known(raw) if len(raw) <= _LONGEST_KNOWN else _packed(raw)
+
+
+def _packed(raw: bytes) -> Blob:
     return Blob(digest=hashlib.sha256(raw).hexdigest(), codec=CODEC, size=len(raw), data=zlib.compress(raw, 6))
+
+
+_known = functools.lru_cache(maxsize=512)(_packed)
+"""Sections that are the same on many hosts (roles, updates, programs) are compressed once."""
 
 
 def unpack(blob: Blob, kind: type[T]) -> T:
