@@ -43,7 +43,7 @@ def runner_for(request: RunRequest, place: Path, *, with_collections: bool, canc
     config.suppress_output_file = True  # preparing forgets it
     config.cwd = str(place / "project")
     config.env = _environment(place, with_collections=with_collections)
-    config.command = [sys.executable, "-I", str(_LAUNCH), str(output_file(place)), program_path("ansible-playbook"), *config.command[1:]]
+    config.command = [sys.executable, "-P", str(_LAUNCH), str(output_file(place)), program_path("ansible-playbook"), *config.command[1:]]
     # The files of events are left to `hearing`; ansible-runner writes none itself.
     return ansible_runner.Runner(config=config, remove_partials=False, event_handler=lambda _event: False, cancel_callback=cancelled)
 
