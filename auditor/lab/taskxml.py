@@ -5,6 +5,7 @@ Source: the public Task Scheduler schema (http://schemas.microsoft.com/windows/2
 
 from __future__ import annotations
 
+import re
 from xml.sax.saxutils import escape
 
 from auditor.lab.clock import Dial
@@ -25,6 +26,19 @@ def task_xml(path: str, task: TaskFacts, dial: Dial) -> str:
         lines += _trigger(trigger, dial)
     lines += ["  </Triggers>", *_principal(task), *_settings(task), *_actions(task), "</Task>"]
     return "\r\n".join(lines)
+
+
+def change_xml(text: str, *, enabled: bool | None = None, at: tuple[int, int, int] | None = None) -> str:
+    """A task's own text, disabled or enabled, or with its one start moved to another time of day; everything else as it was."""
+    if at is not None:
+        text = re.sub(r"(<StartBoundary>\d{4}-\d\d-\d\d)T[\d:]+", rf"\1T{at[0]:02}:{at[1]:02}:{at[2]:02}", text)
+    if enabled is None:
+        return text
+    head, settings, rest = text.partition("<Settings>")
+    inside, end, tail = rest.partition("</Settings>")
+    leaf = f"<Enabled>{str(enabled).lower()}</Enabled>"
+    inside, count = re.subn(r"<Enabled>\s*\w+\s*</Enabled>", leaf, inside)
+    return f"{head}{settings}{inside}{'' if count else leaf}{end}{tail}"
 
 
 def _leaf(indent: str, tag: str, text: str) -> str:

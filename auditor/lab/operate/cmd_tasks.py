@@ -18,6 +18,7 @@ from auditor.lab.operate.places import SYSTEM
 from auditor.lab.operate.said import Context, Said
 from auditor.lab.operate.words import said
 from auditor.lab.operate.writes import Denied, put_task, remove_task, task_name
+from auditor.lab.taskxml import change_xml, task_xml
 from auditor.model.times import stamp
 
 _VERBS = ("/create", "/run", "/query", "/change", "/delete", "/end")
@@ -29,6 +30,9 @@ _KINDS = {
     "minute": "daily", "hourly": "daily",
 }  # fmt: skip
 _DAYS = {"mon": "Monday", "tue": "Tuesday", "wed": "Wednesday", "thu": "Thursday", "fri": "Friday", "sat": "Saturday", "sun": "Sunday"}
+_LATER_CHANGES = ("/enable", "/disable", "/st", "/sd", "/ri")
+"""What Server 2003's `/change` does not know yet."""
+_NO_PASSWORD = ("S-1-5-18", "S-1-5-19", "S-1-5-20")
 _TIME = re.compile(r"(\d{1,2}):(\d{2})(?::(\d{2}))?")
 
 
@@ -115,12 +119,7 @@ def _trigger(machine: Machine, given: dict[str, str], old: TriggerFacts) -> Trig
         raise ValueError(f"/sc {word} is not known.")
     local = machine.dial.zone.to_local(machine.agenda.now)
     before = machine.dial.zone.to_local(machine.dial.moment(old.start))
-    at = _TIME.fullmatch(given.get("/st", "")) if "/st" in given else None
-    if "/st" in given and at is None:
-        raise ValueError("/st is no time.")
-    clock = (int(at.group(1)), int(at.group(2)), int(at.group(3) or 0)) if at else (before.hour, before.minute, before.second)
-    if clock[0] > 23 or clock[1] > 59 or clock[2] > 59:
-        raise ValueError("/st is no time.")
+    clock = _clock(given["/st"]) if "/st" in given else (before.hour, before.minute, before.second)
     day = local if word else before
     start = f"{day:%Y-%m-%d} {clock[0]:02}:{clock[1]:02}:{clock[2]:02}"
     changes: dict[str, object] = {"start": start}
@@ -133,6 +132,15 @@ def _trigger(machine: Machine, given: dict[str, str], old: TriggerFacts) -> Trig
         changes["days"] = tuple(_DAYS[day] for day in days if day in _DAYS)
         changes["days_of_month"] = tuple(int(day) for day in days if day.isdigit())
     return msgspec.structs.replace(old, **changes)
+
+
+def _clock(text: str) -> tuple[int, int, int]:
+    """Hours, minutes, seconds. Raises ValueError."""
+    at = _TIME.fullmatch(text)
+    clock = (int(at.group(1)), int(at.group(2)), int(at.group(3) or 0)) if at else (24, 0, 0)
+    if clock[0] > 23 or clock[1] > 59 or clock[2] > 59:
+        raise ValueError("/st is no time.")
+    return clock
 
 
 def _run(call: Call, given: dict[str, str]) -> Said:
@@ -180,6 +188,8 @@ def _query(call: Call, given: dict[str, str]) -> Said:
         if key not in tasks:
             return _missing(machine, given)
         tasks = {key: tasks[key]}
+    if "/xml" in given:
+        return _as_xml(machine, tasks)
     if not tasks:
         return said(machine, "tasks_none", error=False)
     rows = schtasks_lines(machine.facts.network.computer_name, tasks, machine.dial)
@@ -198,16 +208,43 @@ def _query(call: Call, given: dict[str, str]) -> Said:
     return Said(stdout="\r\n".join(["", *shown, *lines, ""]))
 
 
+def _as_xml(machine: Machine, tasks: dict[str, TaskFacts]) -> Said:
+    if machine.legacy:
+        raise ValueError("Invalid argument/option - '/xml'.")
+    texts = [task_xml(path, task, machine.dial) for path, task in tasks.items()]
+    return Said(stdout="".join(f"{text}\r\n\r\n" for text in texts))
+
+
 def _change(call: Call, given: dict[str, str]) -> Said:
     machine = call.machine
+    later = next((flag for flag in _LATER_CHANGES if flag in given), None)
+    if machine.legacy and later is not None:
+        raise ValueError(f"Invalid argument/option - '{later}'.")
     task = _known(machine, given)
     if task is None:
         return _missing(machine, given)
-    changed = _task(machine, given, task)
-    if "/enable" in given or "/disable" in given:
-        changed = msgspec.structs.replace(changed, enabled="/enable" in given, state="Ready" if "/enable" in given else "Disabled")
-    put_task(machine, given["/tn"], changed)
+    if "/st" in given and len(task.triggers) > 1:
+        return Said(stderr="ERROR: The lab does not move a task with several triggers.\r\n", code=1)
+    if {"/st", "/sd", "/ri", "/tr"} & given.keys() and "/rp" not in given and task.user not in _NO_PASSWORD and not machine.legacy:
+        return Said(
+            stdout=f"Please enter the run as password for {task.user}: \r\n",
+            stderr="ERROR: The password of the account is not known.\r\n",
+            code=1,
+        )
+    put_task(machine, given["/tn"], _changed(machine, given, task))
     return said(machine, "task_changed", error=False, name=given["/tn"])
+
+
+def _changed(machine: Machine, given: dict[str, str], task: TaskFacts) -> TaskFacts:
+    enabled = "/enable" in given if {"/enable", "/disable"} & given.keys() else None
+    if task.xml is not None:
+        at = _clock(given["/st"]) if "/st" in given else None
+        text = change_xml(machine.dial.expand(task.xml), enabled=enabled, at=at)
+        return msgspec.structs.replace(task, xml=text)
+    changed = _task(machine, given, task)
+    if enabled is None:
+        return changed
+    return msgspec.structs.replace(changed, enabled=enabled, state="Ready" if enabled else "Disabled")
 
 
 def _delete(call: Call, given: dict[str, str]) -> Said:

@@ -10,7 +10,7 @@ import msgspec
 
 from auditor.lab.agenda import Steps
 from auditor.lab.machine import Machine
-from auditor.lab.operate import module_powershell, module_registry, module_service, module_system
+from auditor.lab.operate import module_command, module_powershell, module_registry, module_service, module_system
 from auditor.lab.operate.module import Failed, Job, ModuleSpec, read_options
 from auditor.lab.operate.said import Context, Said
 from auditor.lab.operate.writes import Denied
@@ -20,6 +20,7 @@ MODULES: Mapping[str, ModuleSpec] = {
     **module_service.MODULES,
     **module_registry.MODULES,
     **module_powershell.MODULES,
+    **module_command.MODULES,
 }
 
 

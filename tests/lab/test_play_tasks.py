@@ -1,0 +1,88 @@
+"""The plays for scheduled tasks over both ways: check mode, change, second run, rollback, what is refused, what a person does on 2003."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from auditor.model.remedy import Way
+from tests.lab.play_bench import Bench, bench, outcomes
+from tests.lab.remediate_world import require_collections
+
+pytestmark = [pytest.mark.lab, pytest.mark.slow]
+HOST = """\
+  {name}:
+    base: {base}
+    network: {{computer_name: {computer}}}
+    tasks:
+      '{root}Nightly{job}': {{command: 'C:\\Jobs\\nightly.cmd', triggers: [{{kind: daily, start: '2026-01-05 02:00:00'}}]}}
+      '{folder}Défrag & pack{job}':
+        {{command: 'C:\\Windows\\defrag.exe', arguments: 'C: password=x', user: 'ACME\\jobs', triggers: [{{kind: boot}}]}}
+      '{root}Kept{job}': {{command: 'C:\\Acme\\kept.exe', triggers: [{{kind: daily, start: '2026-01-05 04:00:00'}}]}}
+      '{root}Sleeps{job}': {{command: 'C:\\Acme\\sleeps.exe', enabled: false}}
+      '{root}Copy{job}': {{command: 'C:\\Jobs\\copy.cmd', arguments: '/q', triggers: [{{kind: daily, start: '2026-01-05 02:00:00'}}]}}
+      '{root}Twice{job}': {{command: 'C:\\Acme\\twice.exe', triggers: [{{kind: daily, start: '2026-01-05 02:00:00'}}, {{kind: boot}}]}}
+    held: {{policy: {{tasks: ['{root}Kept{job}']}}}}
+"""
+BASES = {"old-03": "windows-2003", "old-08": "windows-2008r2", "new-22": "windows-2022"}
+
+
+def _host(name: str, base: str) -> str:
+    old = base == "windows-2003"
+    places = {"root": "" if old else "\\", "folder": "" if old else "\\Acme\\", "job": ".job" if old else ""}
+    return HOST.format(name=name, base=base, computer=name.replace("-", "").upper(), **places)
+
+
+FLEET = "title: tasks that are to be changed\nhosts:\n" + "".join(_host(name, base) for name, base in BASES.items())
+WAYS: dict[str, Way] = {"old-03": "raw", "old-08": "raw"}
+
+
+@pytest.fixture(scope="module")
+def tasks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
+    """Hosts of three generations with tasks of several kinds."""
+    require_collections()
+    with bench(tmp_path_factory.mktemp("tasks"), FLEET) as running:
+        yield running
+
+
+def test_disabled_and_taken_back_on_both_ways_and_told_to_a_person_on_2003(tasks: Bench) -> None:
+    names = {"old-03": ["Nightly"], "old-08": ["\\Nightly", "\\Sleeps"], "new-22": ["\\Nightly", "\\Acme\\Défrag & pack"]}
+    values = {host: {"task_names": given} for host, given in names.items()}
+    before = tasks.states()
+    checked = tasks.run("disable_task", values, check=True, ways=WAYS)
+    assert outcomes(checked) == {"old-03": "person_needed", "old-08": "would_change", "new-22": "would_change"}, checked.failed
+    assert tasks.changes(before) == {}, "check mode changed a host"
+
+    done = tasks.run("disable_task", values, ways=WAYS)
+    assert outcomes(done) == {"old-03": "person_needed", "old-08": "done", "new-22": "done"}, done.failed
+    assert "Nightly" in " ".join(done.reports["old-03"].notes)
+    assert set(tasks.changes(before)) == {"old-08", "new-22"}
+    assert not tasks.machine("new-22").tasks["\\Acme\\Défrag & pack"].enabled
+    assert done.reports["old-08"].before == {"enabled": ["\\Nightly"]}, "Sleeps was disabled before"
+    assert "password=x" not in str(tasks.events)
+
+    after = tasks.states()
+    again = tasks.run("disable_task", values, ways=WAYS)
+    assert (outcomes(again)["new-22"], outcomes(again)["old-08"], again.changed) == ("nothing_to_do", "nothing_to_do", {})
+    assert tasks.changes(after) == {}
+
+    back = {host: given for host, given in values.items() if host != "old-03"}
+    taken = tasks.take_back("disable_task", back, done, ways=WAYS)
+    assert set(outcomes(taken).values()) == {"done"}, taken.failed
+    assert tasks.changes(before) == {}
+
+
+def test_what_is_not_there_or_no_plain_name_is_refused_and_what_a_policy_sets_is_told(tasks: Bench) -> None:
+    before = tasks.states()
+    values = {
+        "old-03": {"task_names": ['x" & del']},
+        "old-08": {"task_names": ["\\Acme\\Défrag & pack"]},
+        "new-22": {"task_names": ["\\None"]},
+    }
+    refused = tasks.run("disable_task", values, ways=WAYS)
+    assert set(outcomes(refused).values()) == {"refused"}
+    assert "\\None: there is no such task" in refused.failed["new-22"]
+    held = tasks.run("disable_task", {host: {"task_names": ["\\Kept"]} for host in ("old-08", "new-22")}, ways=WAYS)
+    assert set(outcomes(held).values()) == {"managed_elsewhere"}
+    assert tasks.changes(before) == {}
