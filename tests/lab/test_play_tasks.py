@@ -86,3 +86,53 @@ def test_what_is_not_there_or_no_plain_name_is_refused_and_what_a_policy_sets_is
     held = tasks.run("disable_task", {host: {"task_names": ["\\Kept"]} for host in ("old-08", "new-22")}, ways=WAYS)
     assert set(outcomes(held).values()) == {"managed_elsewhere"}
     assert tasks.changes(before) == {}
+
+
+def test_a_start_is_moved_and_moved_back_and_what_is_not_exact_goes_to_a_person(tasks: Bench) -> None:
+    at = {"task_name": "\\Nightly", "start_time": "03:30"}
+    values = {"old-03": {**at, "task_name": "Nightly"}, "old-08": at, "new-22": at}
+    before = tasks.states()
+    checked = tasks.run("retime_task", values, check=True, ways=WAYS)
+    assert outcomes(checked) == {"old-03": "person_needed", "old-08": "would_change", "new-22": "would_change"}, checked.failed
+    assert "start 02:00 becomes 03:30" in " ".join(checked.reports["new-22"].notes)
+    assert tasks.changes(before) == {}, "check mode changed a host"
+
+    done = tasks.run("retime_task", values, ways=WAYS)
+    assert outcomes(done) == {"old-03": "person_needed", "old-08": "done", "new-22": "done"}, done.failed
+    assert done.reports["new-22"].before == {"start": "02:00"}
+    after = tasks.states()
+    again = tasks.run("retime_task", values, ways=WAYS)
+    assert (outcomes(again)["new-22"], outcomes(again)["old-08"], again.changed) == ("nothing_to_do", "nothing_to_do", {})
+    assert tasks.changes(after) == {}
+    back = {host: given for host, given in values.items() if host != "old-03"}
+    assert set(outcomes(tasks.take_back("retime_task", back, done, ways=WAYS)).values()) == {"done"}
+    assert tasks.changes(before) == {}
+
+    inexact = {"old-08": {**at, "task_name": "\\Twice"}, "new-22": {**at, "task_name": "\\Acme\\Défrag & pack"}}
+    left = tasks.run("retime_task", inexact, ways=WAYS)
+    assert set(outcomes(left).values()) == {"person_needed"}, left.failed
+    assert "it has 2 triggers" in " ".join(left.reports["old-08"].notes)
+    assert "password" in " ".join(left.reports["new-22"].notes)
+    wrong = {"old-08": {**at, "task_name": "\\Kept"}, "new-22": {**at, "start_time": "24:00"}}
+    assert outcomes(tasks.run("retime_task", wrong, ways=WAYS)) == {"old-08": "managed_elsewhere", "new-22": "refused"}
+    assert tasks.changes(before) == {}
+
+
+def test_a_copy_job_is_disabled_by_its_task_and_left_to_a_person_where_something_else_starts_it(tasks: Bench) -> None:
+    job = {"copy_tasks": ["\\Copy"], "copy_scripts": ["C:\\Jobs\\copy.cmd"], "copy_started_elsewhere": ["SQL Server Agent\\Copy"]}
+    before = tasks.states()
+    done = tasks.run("disable_copy_job", {"old-08": job, "new-22": job}, ways=WAYS)
+    assert set(outcomes(done).values()) == {"done"}, done.failed
+    assert "SQL Server Agent\\Copy" in " ".join(done.reports["new-22"].notes)
+    assert not tasks.machine("new-22").tasks["\\Copy"].enabled
+    assert set(outcomes(tasks.take_back("disable_copy_job", {"old-08": job, "new-22": job}, done, ways=WAYS)).values()) == {"done"}
+    assert tasks.changes(before) == {}
+
+    deeper = {**job, "copy_scripts": ["C:\\Jobs\\copy.cmd", "C:\\Jobs\\below.cmd"]}
+    left = tasks.run("disable_copy_job", {"old-08": {**job, "copy_tasks": []}, "new-22": deeper}, ways=WAYS)
+    assert set(outcomes(left).values()) == {"person_needed"}, left.failed
+    assert "C:\\Jobs\\below.cmd" in " ".join(left.reports["new-22"].notes)
+    assert "SQL Server Agent\\Copy" in " ".join(left.reports["old-08"].notes)
+    other = tasks.run("disable_copy_job", {"new-22": {**job, "copy_tasks": ["\\Nightly"]}})
+    assert (outcomes(other), "does not start what the finding tells of" in other.failed["new-22"]) == ({"new-22": "refused"}, True)
+    assert tasks.changes(before) == {}
