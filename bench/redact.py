@@ -2,8 +2,8 @@
 
     python bench/redact.py [--size 1000000]
 
-Pieces of the shapes of secrets, again and again: those of tests/unit/test_redact.py, which counts calls in place of seconds. Prints one JSON
-document; exits with 1 where ten times the text costs more than 40 times the CPU, or where a text of the full size costs more than 10 s.
+Pieces of the shapes of secrets, again and again: those of tests/unit/test_redact.py, which counts calls in place of seconds. Prints one
+JSON document; exits with 1 where ten times the text costs more than 40 times the CPU, or where a text of the full size costs over 10 s.
 """
 
 from __future__ import annotations

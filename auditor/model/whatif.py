@@ -14,6 +14,7 @@ from typing import Literal, get_args
 import msgspec
 
 from auditor.model.finding import Evidence, Finding, ProductRole, Waived
+from auditor.model.grade import Confidence
 from auditor.model.host import DriverRecord
 from auditor.model.selector import Generation
 
@@ -96,6 +97,25 @@ class Prerequisite(msgspec.Struct, frozen=True, kw_only=True):
     """Address of the page that says so."""
 
 
+class Vouched(msgspec.Struct, frozen=True, kw_only=True):
+    """What a source says of a product on the host's Windows, or beside another product of the host."""
+
+    product: str
+    """Signature id."""
+    version: str | None = None
+    on: str | None = None
+    """Generation of Windows; exactly one of `on` and `beside` is given."""
+    beside: str | None = None
+    """Signature id of the other product."""
+    says: Literal["supported", "unsupported", "conflicts", "unknown"]
+    """`unknown`: nobody says anything of the product on this Windows."""
+    only: str | None = None
+    """Range of versions that is meant, where the product's version is not known."""
+    note: str = ""
+    confidence: Confidence | None = None
+    source: str = ""
+
+
 class Dependent(msgspec.Struct, frozen=True, kw_only=True):
     """A host (or a name that is none of ours) that depends on another."""
 
@@ -148,6 +168,8 @@ class HostAnswer(msgspec.Struct, frozen=True, kw_only=True):
     waived: tuple[Waived, ...] = ()
     """What it adds or leaves open and somebody accepts; it has no part in the answer."""
     prerequisites: tuple[Prerequisite, ...] = ()
+    vouched: tuple[Vouched, ...] = ()
+    """What sources say of the products that the change brings, on this Windows and beside what is there."""
     radius: Radius = Radius()
     decided: int = 0
     """How many rules were decided on this host after the change."""

@@ -6,7 +6,7 @@ import textwrap
 from collections.abc import Iterable, Iterator, Sequence
 
 from auditor.model.finding import Edge, Finding, Waived
-from auditor.model.whatif import CHANGE_SECTION, Answer, Delta, Dependent, HostAnswer, Precheck, Prerequisite
+from auditor.model.whatif import CHANGE_SECTION, Answer, Delta, Dependent, HostAnswer, Precheck, Prerequisite, Vouched
 from auditor.report.statements import grouped, merged, own_evidence, said, supports
 from auditor.report.text import clip, markdown_code, safe_markdown, safe_text
 from auditor.report.wording import edge_words, hosts_of, node_words, plural
@@ -63,6 +63,7 @@ def _host_lines(answer: HostAnswer, width: int) -> Iterator[str]:
     yield from _section("CURES", [_wrapped(f"    - {_title(delta.finding)}", width, 6) for delta in answer.cured])
     yield from _section("ACCEPTED", [_wrapped(f"    - {waived_words(entry)}", width, 6) for entry in answer.waived])
     yield from _section("BEFOREHAND AND AFTERWARDS", [_wrapped(f"    - {need_words(need)}", width, 6) for need in answer.prerequisites])
+    yield from _section("WHAT THE SOURCES SAY", [_wrapped(f"    - {vouched_words(one)}", width, 6) for one in answer.vouched])
     yield from _section("WHO FEELS IT", [_wrapped(f"    - {line}", width, 6) for line in radius_lines(answer)])
     if answer.undecided_before or answer.lesser_open:
         yield _wrapped(f"  {rest_words(answer)}", width, 2)
@@ -125,6 +126,17 @@ def need_words(need: Prerequisite) -> str:
     if need.kind == "afterwards":
         return need.text
     return f"{MARKS[need.met]}: {need.text}{' (' + need.source + ')' if need.source else ''}"
+
+
+def vouched_words(said: Vouched) -> str:
+    """What a source says of a product, with where it says so."""
+    place = f"on Windows {said.on}" if said.on else f"beside {said.beside}"
+    product = f"{said.product} {said.version or ''}".strip()
+    if said.says == "unknown":
+        return f"{product} {place}: nobody says whether it is supported"
+    only = f", versions {said.only.partition('/')[2]}" if said.only else ""
+    note = f": {said.note}" if said.note else ""
+    return f"{product} {place}: {said.says}{only}{note} ({said.confidence}, {said.source})"
 
 
 def radius_lines(answer: HostAnswer) -> Iterator[str]:
@@ -195,6 +207,7 @@ def _host_blocks(answer: HostAnswer) -> Iterator[str]:
             yield from _delta_blocks(deltas)
     for title, lines in (
         ("Beforehand and afterwards", [need_words(n) for n in answer.prerequisites]),
+        ("What the sources say", [vouched_words(one) for one in answer.vouched]),
         ("Who feels it", list(radius_lines(answer))),
     ):
         if lines:

@@ -20,7 +20,7 @@ from auditor.model.finding import Product
 from auditor.model.host import SECTION_NAMES, Snapshot
 from auditor.model.signature import Signature
 
-FORMAT = 1
+FORMAT = 2
 """Raised where what is kept, or what it is made by, changes."""
 Read = Callable[[], Snapshot]
 

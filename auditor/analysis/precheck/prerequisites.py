@@ -14,7 +14,7 @@ from auditor.analysis.fleet.fleet import Fleet
 from auditor.analysis.host.facts import HostFacts
 from auditor.analysis.precheck.apply import installed
 from auditor.analysis.precheck.parts import package_of
-from auditor.analysis.precheck.windows import FOR_X64_ONLY, is_workstation
+from auditor.analysis.precheck.upgrade_path import machine, path
 from auditor.model.finding import Evidence, Product
 from auditor.model.host import MemoryReading
 from auditor.model.signature import Brings, Signature
@@ -29,7 +29,7 @@ _TOLD = 6
 def prerequisites(fleet: Fleet, facts: HostFacts, change: Change) -> list[Prerequisite]:
     """What has to be met on a host just before a change; `fleet` and `facts` are those of that moment."""
     if change.kind == "os_upgrade":
-        return [*_restart(facts), *_machine(facts, change)]
+        return [*_restart(facts), *machine(facts, change), *path(facts, change)]
     if change.kind == "driver":
         return [*_restart(facts), *_driver(facts, change)]
     signature = facts.signatures[change.product or ""]
@@ -175,23 +175,6 @@ def _leftovers(signature: Signature) -> Iterator[Prerequisite]:
     if signature.remnant:
         text = "Collect the host again afterwards: what the removal leaves behind is not foreseen."
         yield Prerequisite(kind="afterwards", met=True, text=text)
-
-
-def _machine(facts: HostFacts, change: Change) -> Iterator[Prerequisite]:
-    generation = change.generation
-    if generation is None or facts.system is None:
-        return
-    architecture = facts.system.architecture
-    evidence = (facts.evidence("system", "system", "architecture", architecture),)
-    if generation in FOR_X64_ONLY and architecture == "x86":
-        text = f"Windows {generation} is not made for 32-bit processors' Windows: no upgrade in place, install it anew."
-        yield Prerequisite(kind="architecture", met=False, text=text, evidence=evidence)
-    elif generation in FOR_X64_ONLY and architecture is None:
-        yield Prerequisite(kind="architecture", met=None, text=f"Windows {generation} needs 64 bits; the architecture is not known.")
-    if facts.system.product_type is not None and (facts.system.product_type == "workstation") is not is_workstation(generation):
-        kinds = ("a workstation", "a server") if facts.system.product_type == "workstation" else ("a server", "a workstation")
-        text = f"The host runs Windows for {kinds[0]}, {generation} is one for {kinds[1]}: no upgrade in place."
-        yield Prerequisite(kind="architecture", met=False, text=text)
 
 
 def _driver(facts: HostFacts, change: Change) -> Iterator[Prerequisite]:

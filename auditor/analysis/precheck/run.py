@@ -14,6 +14,7 @@ from auditor.analysis.precheck.compare import Comparison, Side, accept, compare,
 from auditor.analysis.precheck.prerequisites import prerequisites
 from auditor.analysis.precheck.radius import radius_of
 from auditor.analysis.precheck.state import State, facts_of
+from auditor.analysis.precheck.vouching import vouched
 from auditor.analysis.products.detect import Detector
 from auditor.analysis.rules.evaluate import Around, Candidates, ForkedCandidates, ScannedCandidates, evaluate_rules
 from auditor.analysis.rules.ruleset import RuleSet
@@ -177,6 +178,7 @@ def _answer(
         cured=found.cured,
         waived=found.waived,
         prerequisites=tuple(needs),
+        vouched=vouched(after.fleet.hosts[facts.name], wave.changes, rules.matrix.supports),
         radius=radius_of(after.fleet, facts.name),
         decided=len(rules.by_id) - len(undecided),
         undecided_before=len(found.unrelated),

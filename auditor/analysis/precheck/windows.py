@@ -1,6 +1,6 @@
 """Another Windows on a host: versions as Microsoft's table of operating system versions has them, and the products that come with it.
 
-Whether an upgrade in place is possible at all is no matter of this file: it says what the host would be.
+Whether an upgrade in place is possible at all is said by `upgrade_path`; here stands what the host would be.
 """
 
 from __future__ import annotations
@@ -17,6 +17,8 @@ from auditor.model.signature import Signature
 from auditor.model.version import parse_version
 from auditor.model.whatif import Change
 
+SERVERS: tuple[Generation, ...] = ("2000", "2003", "2008", "2008r2", "2012", "2012r2", "2016", "2019", "2022", "2025")
+"""In the order in which they came out."""
 WORKSTATIONS: tuple[Generation, ...] = ("xp", "vista", "7", "8", "8.1", "10", "11")
 VERSIONS: Mapping[Generation, str] = {
     "2000": "5.0.2195", "xp": "5.1.2600", "2003": "5.2.3790", "vista": "6.0.6002", "2008": "6.0.6003", "7": "6.1.7601",
