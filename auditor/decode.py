@@ -80,7 +80,7 @@ def decode(kind: str, sources: Sequence[Source]) -> Decoded:
     """The document of some files. Raises ValueError for a kind that is not one of `KINDS`; never for what a file holds."""
     if kind not in KINDS:
         raise ValueError(f"{kind} is none of {', '.join(KINDS)}")
-    ordered = sorted(sources, key=lambda s: _natural(s.name)) if kind == "wmi" else list(sources)
+    ordered = _pages(sources) if kind == "wmi" else list(sources)
     reader: Callable[[Source], Outcome[Any]] = _Wmi() if kind == "wmi" else _Commands(ordered) if kind == "commands" else _READERS[kind]
     records: list[dict[str, Any]] = []
     errors: list[DecodedError] = []
@@ -109,6 +109,17 @@ def decode(kind: str, sources: Sequence[Source]) -> Decoded:
     )
 
 
+def _pages(sources: Sequence[Source]) -> list[Source]:
+    """Files in the order of their names; where they are one enumeration, its first page comes first and its last one last."""
+    from auditor.probes.recorded.wmi import page_order
+
+    named = sorted(sources, key=lambda s: _natural(s.name))
+    places = [page_order(decode_text(s.data)[0]) for s in named]
+    if places.count(0) > 1 or places.count(2) > 1:
+        return named
+    return [source for _, source in sorted(zip(places, named, strict=True), key=lambda pair: pair[0])]
+
+
 def _natural(name: str) -> list[tuple[int, int, str]]:
     """Names in the order of people: page 2 before page 10."""
     return [(0, int(p), "") if p.isdigit() else (1, 0, p) for p in re.split(r"(\d{1,18})", name) if p]
@@ -122,6 +133,8 @@ def _record(kind: str, record: Any, name: str) -> dict[str, Any]:
 
 def _clean_registry(record: dict[str, Any]) -> dict[str, Any]:
     name, data = record.get("value_name") or "", record.get("data")
+    if isinstance(data, list):
+        return {**record, "data": [redact_named(name, item) if isinstance(item, str) else item for item in data]}
     return {**record, "data": redact_named(name, data)} if isinstance(data, str) and data else record
 
 
@@ -160,7 +173,7 @@ def _tasks(source: Source) -> Outcome[Any]:
     from auditor.probes.tasks.job import looks_like_job, read_job
     from auditor.probes.tasks.schtasks import read_schtasks
     from auditor.probes.tasks.taskjson import read_task_json
-    from auditor.probes.tasks.xml import looks_like_task_xml, read_xml
+    from auditor.probes.tasks.xml import beside_xml, looks_like_task_xml, read_xml
 
     if looks_like_job(source.data):
         try:
@@ -171,7 +184,11 @@ def _tasks(source: Source) -> Outcome[Any]:
     if text.lstrip().startswith("-----BEGIN") and (data := _armoured(text)) and looks_like_job(data):
         return _tasks(Source(name=source.name, data=data))
     if looks_like_task_xml(text):
-        return read_xml(text)
+        outcome, beside = read_xml(text), read_schtasks(beside_xml(text))
+        if beside.records:  # the listing was printed to the same file
+            outcome.records[:0], outcome.faults[:0] = beside.records, beside.faults
+            outcome.merged += beside.merged
+        return outcome
     if text.lstrip().startswith(("{", "[")):
         return read_task_json(text)
     if not text.strip("\0 \r\n\t"):

@@ -1,4 +1,4 @@
-"""What `Get-MpComputerStatus` gives, as a list or as JSON, to Defender's state. Property names are never translated; dates are."""
+"""What `Get-MpComputerStatus` gives (list, table, CSV, JSON, XML) to Defender's state. Property names are never translated; dates are."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from auditor.probes.recorded.moments import json_moment
 from auditor.probes.recorded.outcome import Fault, Outcome
 from auditor.probes.recorded.properties import read_blocks, typed
 from auditor.probes.recorded.pstable import read_table, rule_line
+from auditor.probes.recorded.wmi import looks_like_xml, read_objects
 
 _NEVER_AGE = 4294967295
 _TEXTS = ("version", "id", "lastupdated", "time", "mode", "state", "enforcement", "policy", "source", "hash")
@@ -23,6 +24,8 @@ def read_defender(text: str) -> Outcome[Status]:
     """The status of one or more hosts, its properties under their own names, with the usual ones beside them."""
     if looks_like_json(text):
         return _json(text)
+    if looks_like_xml(text):
+        return _xml(text)
     outcome: Outcome[Status] = Outcome()
     lines = lines_of(text)
     tabled = list(_tabled(lines))
@@ -89,6 +92,18 @@ def _json(text: str) -> Outcome[Status]:
         else:
             outcome.faults.append(Fault(place=f"item {number}", message="not a status of Defender"))
     outcome.faults.extend([broken] if broken else [])
+    return outcome
+
+
+def _xml(text: str) -> Outcome[Status]:
+    read = read_objects(text)
+    outcome: Outcome[Status] = Outcome(faults=read.faults, skipped=read.skipped)
+    for number, item in enumerate(read.records):
+        values = {k: _value(k, v) if isinstance(v, str) else v for k, v in item.properties.items()}
+        if _is_status(values):
+            outcome.records.append({**values, **usual(values)})
+        else:
+            outcome.faults.append(Fault(place=f"item {number}", message="not a status of Defender"))
     return outcome
 
 

@@ -95,10 +95,17 @@ def _layout(count: int, samples: list[list[str]]) -> tuple[str, ...] | None:
 
 
 def _table(lines: list[str], outcome: Outcome[DriverRow]) -> list[tuple[Named, bool]]:
-    at = next(i for i, line in enumerate(lines) if is_rule(line))
+    """The rows of all tables of a text, one below the other."""
+    rules = [i for i, line in enumerate(lines) if is_rule(line)]
+    ends = [*(at - 1 for at in rules[1:]), len(lines)]
+    return [row for at, end in zip(rules, ends, strict=True) for row in _one_table(lines[:end], at, outcome)]
+
+
+def _one_table(lines: list[str], at: int, outcome: Outcome[DriverRow]) -> list[tuple[Named, bool]]:
     columns = rule_columns(cells(lines[at]))
     body = [(n, line) for n, line in enumerate(lines[at + 1 :], at + 2)]
-    layout = _layout(len(columns), [cut(line, columns) for _, line in body[:5]])
+    samples = [line for _, line in body[:20] if line.strip() and not line.startswith("  ") and keeps_gaps(line, columns)]
+    layout = _layout(len(columns), [cut(line, columns) for line in samples[:5]])
     if layout is None:
         outcome.faults.append(Fault(place=f"line {at + 1}", message=f"a table of {len(columns)} columns is not driverquery's"))
         return []
@@ -106,7 +113,7 @@ def _table(lines: list[str], outcome: Outcome[DriverRow]) -> list[tuple[Named, b
     for index, (number, line) in enumerate(body):
         if not line.strip() or not keeps_gaps(line, columns):
             continue
-        if line.startswith("  "):
+        if line.startswith("  ") and layout is not _SIGNED:
             _spilled(rows, layout, line)
             continue
         following = body[index + 1][1] if index + 1 < len(body) else None
@@ -147,14 +154,36 @@ def _csv(lines: list[str], head: int, separator: str, outcome: Outcome[DriverRow
             outcome.faults.append(Fault(place=f"line {number}", message="a row whose quotes do not close"))
         elif len(record) > 1:  # a prompt below the output is no row
             records.append((number, record))
-    width = max(len(r) for _, r in records) if records else 0
+    if not records:
+        outcome.faults.append(Fault(place=f"line {head + 1}", message="0 columns are not driverquery's"))
+    return [row for listing in _listings(records) for row in _one_csv(listing, outcome)]
+
+
+def _listings(records: list[tuple[int, list[str]]]) -> list[list[tuple[int, list[str]]]]:
+    """The rows of each output where several stand below one another: each begins with its head."""
+    listings: list[list[tuple[int, list[str]]]] = []
+    for index, (number, record) in enumerate(records):
+        following = records[index + 1][1] if index + 1 < len(records) else []
+        if not listings or (_is_head(record) and len(following) == len(record)):
+            listings.append([])
+        listings[-1].append((number, record))
+    return listings
+
+
+def _is_head(record: list[str]) -> bool:
+    """Whether a row is a head: words in each cell. A driver has a date, a number, a path or a flag, or lacks its date."""
+    return not _is_row(record) and all(value.strip() for value in record)
+
+
+def _one_csv(records: list[tuple[int, list[str]]], outcome: Outcome[DriverRow]) -> list[tuple[Named, bool]]:
+    width = max(len(r) for _, r in records)
     layout = _layout(width, [r for _, r in records[1:6]])
     if layout is None:
-        outcome.faults.append(Fault(place=f"line {head + 1}", message=f"{width} columns are not driverquery's"))
+        outcome.faults.append(Fault(place=f"line {records[0][0]}", message=f"{width} columns are not driverquery's"))
         return []
     rows: list[tuple[Named, bool]] = []
     for index, (number, record) in enumerate(records):
-        if index == 0 and not _is_row(record):
+        if index == 0 and _is_head(record):
             continue
         if len(record) != width or not record[0]:
             outcome.faults.append(Fault(place=f"line {number}", message=f"{len(record)} of {width} columns: the row was cut"))

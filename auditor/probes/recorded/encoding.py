@@ -3,12 +3,14 @@
 Rules of this file:
 1. Nothing is lost and nothing raises: bytes that fit no encoding come out as one character each.
 2. A declaration inside the text (`encoding="UTF-16"`) is never believed; the bytes decide.
-3. The text holds no lone surrogates and no byte-order mark, so that it can be written as JSON.
+3. The text holds no lone surrogates and no byte-order mark at the start of a line, so that it can be written as JSON.
+4. A file to which one program wrote bytes and another one UTF-16 (`>` and `>>` of two shells) is read part by part.
 """
 
 from __future__ import annotations
 
 import codecs
+import re
 import unicodedata
 from collections import Counter
 from collections.abc import Iterator
@@ -19,10 +21,31 @@ _MARKS = ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF16_LE, "utf-16-le"), (codec
 _SINGLE = ("cp1252", "cp850", "cp1251", "cp866", "cp1250", "cp852", "cp737", "cp1253", "cp857", "cp1254")
 _DOUBLE = (("cp932", (0x83, 0x97)), ("cp949", (0xB0, 0xC8)), ("cp936", (0xB0, 0xD7)), ("cp950", (0xA4, 0xC6)))
 _WESTERN = frozenset("äöüßéèêàâçñáíóúìòùîôåæøãõÄÖÜÉÀÅÆØ")
+_PRINTED = rb"[\t\n\r\x20-\x7e]"
+_PART = re.compile(rb"(?P<wide>(?:\xff\xfe)?(?:" + _PRINTED + rb"\0){20,})|(?P<narrow>" + _PRINTED + rb"{40,})")
+"""A stretch that is UTF-16 and can be nothing else, or one of bytes."""
+_INNER_MARK = re.compile("(?<=[\r\n])\ufeff")
 
 
 def decode_text(data: bytes) -> tuple[str, str]:
-    """The text and the name of the encoding it was read with. Never raises."""
+    """The text and the name of the encoding it was read with, that of its first part. Never raises."""
+    read = [_decode_part(part) for part in _parts(data)]
+    return _INNER_MARK.sub("", "".join(text for text, _ in read)), read[0][1]
+
+
+def _parts(data: bytes) -> list[bytes]:
+    """The file, cut where UTF-16 and bytes of one character each meet; mostly it is one part."""
+    if b"\0" not in data or len(data) < 80:
+        return [data]
+    cuts, before = [0], ""
+    for match in _PART.finditer(data):
+        if before and match.lastgroup != before:
+            cuts.append(match.start())
+        before = match.lastgroup or ""
+    return [data[start:end] for start, end in zip(cuts, [*cuts[1:], len(data)], strict=True)]
+
+
+def _decode_part(data: bytes) -> tuple[str, str]:
     for mark, name in _MARKS:
         if data.startswith(mark):
             return _strict_or_replaced(data[len(mark) :], name), name

@@ -15,6 +15,9 @@ _THREE = re.compile(r"(\S.{0,255}?)\s{2,}(\d{1,6})\s+(\d{1,4}|<[^<>]+>)\s*")
 _LEGACY = re.compile(r"(\S.{0,255}?)\s{2,}(?:(\d{1,6})\s+)?<[^<>]+>\s*")
 _OVERFLOWN = re.compile(r"(\S{20,255})(?:\s+(\d{1,6})\s+(\d{1,10}(?:[.,]\d{1,20})?)\s+(\d{1,4}|<[^<>]+>)|\s+(\d{1,6})\s+(\d{1,4}))\s*")
 """A name that reaches beyond its column: one blank is left."""
+_LEGACY_TIGHT = re.compile(r"(\S{1,255})\s+<[^<>]+>\s*")
+_TIGHT = re.compile(r"(\S{1,255})\s+(\d{1,6})\s+(\d{1,10}(?:[.,]\d{1,20})?)\s+(\d{1,4}|<[^<>]+>)\s*")
+"""Rows whose blanks went together, as in a mail or a web page: told only where no other reading fits."""
 _VOLUME = re.compile(r"(?:[A-Za-z]:)?\s*(?:\\\\\?\\|\\Device\\|\\\\\.\\)\S*\s+\S.*")
 _INSTANCE = re.compile(
     r"(\S+(?: \S+)*)\s{2,}(?:(\S.*?)\s{2,})?(\d{1,10}(?:[.,]\d{1,20})?)\s{2,}(\S.*?)\s{2,}(\d{1,4})(?:\s+[0-9a-fA-F]{8})?(?:\s+\S.*)?"
@@ -42,8 +45,8 @@ def read_filters(text: str) -> Outcome[FilterRow]:
     outcome: Outcome[FilterRow] = Outcome()
     columns: list[tuple[int, int]] = []
     seen_table = False
-    for number, line in enumerate(lines_of(text), 1):
-        if is_rule(line) and "-" in line:
+    for number, line in enumerate(lines_of(_unquoted(text)), 1):
+        if _is_head_rule(line):
             columns = rule_columns(line)
             seen_table = True
         elif not line.strip():
@@ -60,6 +63,17 @@ def read_filters(text: str) -> Outcome[FilterRow]:
         said = first or next((line.strip() for line in lines_of(text) if line.strip()), "")
         outcome.faults.append(Fault(place="line 1", message=f"no table of filters: {said[:300]}"))
     return outcome
+
+
+def _unquoted(text: str) -> str:
+    """The text without tabs, and without the marks that a mail puts before each line."""
+    lines = [line.expandtabs() for line in lines_of(text)]
+    quoted = all(line.startswith(">") for line in lines if line.strip())
+    return "\n".join(line.lstrip("> ") if quoted else line for line in lines)
+
+
+def _is_head_rule(line: str) -> bool:
+    return "-" in line and (is_rule(line) or bool(re.fullmatch(r"\s*-{2,}(?:\s+-{2,}){2,}\s*", line)))
 
 
 def _prompt(line: str) -> bool:
@@ -100,6 +114,10 @@ def _filter(line: str, *, with_altitude: bool) -> FilterRow | None:
         if altitude:
             return _with_altitude(name, count, altitude, frame)
         return FilterRow(name=name, instances=int(old_count), frame=_frame(old_frame))
+    if with_altitude and (match := _TIGHT.fullmatch(line)):
+        return _with_altitude(*match.groups())
+    if match := _LEGACY_TIGHT.fullmatch(line):
+        return FilterRow(name=match[1], legacy=True)
     return None
 
 

@@ -26,7 +26,7 @@ def looks_like_json(text: str) -> bool:
 def read_json(text: str) -> tuple[Any, Fault | None]:
     """The document, or the list of what could be read of it and the fault that says where reading ended."""
     try:
-        return msgspec.json.decode(text.encode("utf-8", errors="replace")), None
+        return _unwrapped(msgspec.json.decode(text.encode("utf-8", errors="replace"))), None
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
         message = f"not JSON: {error}"
     if len(text) > _LONGEST_WALK:
@@ -37,6 +37,13 @@ def read_json(text: str) -> tuple[Any, Fault | None]:
     if broken_at is None:
         return items, None
     return items, Fault(place=f"line {text.count(chr(10), 0, broken_at) + 1}" if items else "", message=message)
+
+
+def _unwrapped(document: Any) -> Any:
+    """The list in `{"value": [...], "Count": 2}`, which PowerShell up to 5.1 makes of some lists."""
+    if isinstance(document, dict) and set(document) == {"value", "Count"} and isinstance(document["value"], list):
+        return document["value"]
+    return document
 
 
 def _walk(text: str) -> tuple[list[Any], int | None]:

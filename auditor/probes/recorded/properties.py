@@ -9,7 +9,7 @@ import msgspec
 
 from auditor.probes.recorded.layout import lines_of
 
-_COLON = re.compile(r"([A-Za-z_]\w{0,80})\s*:(?:\s(.*))?")
+_COLON = re.compile(r"([A-Za-z_]\w{0,80})\s*:(?:\s(.*))?|([A-Za-z_]\w{2,80}):((?!//|\\).+)")
 _EQUAL = re.compile(r"([A-Za-z_]\w{0,80})=(.*)")
 _NAME_ONLY = re.compile(r"[A-Za-z_]\w{2,80}\s*")
 
@@ -33,12 +33,13 @@ def read_blocks(text: str) -> Iterator[Block]:
         line = raw.rstrip()
         match = _EQUAL.fullmatch(line) or _COLON.fullmatch(line)
         if match and not raw.startswith((" ", "\t")):
-            name = match.group(1)
+            tight = match.re is _COLON and match.group(1) is None
+            name, value = match.group(3, 4) if tight else match.group(1, 2)
             if name in values:
                 yield Block(line=start, values=values)
                 values = {}
             start = start if values else number
-            values[name] = (match.group(2) or "").strip()
+            values[name] = (value or "").strip()
             last = name
         elif not line.strip():
             if values:

@@ -19,7 +19,10 @@ _STATE_WORDS = {
     "continuepending": "Continue Pending",
     "pausepending": "Pause Pending",
 }
-_START_WORDS = {"automatic": "Auto", "auto": "Auto", "manual": "Manual", "disabled": "Disabled", "boot": "Boot", "system": "System"}
+_START_WORDS = {"automatic": "Auto", "auto": "Auto", "manual": "Manual", "disabled": "Disabled", "boot": "Boot", "system": "System",
+                "automaticdelayedstart": "Auto"}  # fmt: skip
+_DELAYED = (10, "10", "automaticdelayedstart")
+"""PowerShell 7's start of a service that begins late."""
 
 
 def read_service_json(text: str) -> Outcome[ServiceRow]:
@@ -61,6 +64,8 @@ def _row(values: Mapping[str, Any]) -> ServiceRow | None:
     state_code, state = _coded(values, STATES, _STATE_WORDS, "state", "status")
     name, truncated = without_dots(name)
     type_code, type_ = type_of(values.get("servicetype"))
+    start = values.get("startuptype")
+    late = (start.casefold() if isinstance(start, str) else start) in _DELAYED
     return ServiceRow(
         name=name,
         name_truncated=truncated,
@@ -69,8 +74,8 @@ def _row(values: Mapping[str, Any]) -> ServiceRow | None:
         type_code=type_code,
         state=state,
         state_code=state_code,
-        start_mode=_coded(values, START_MODES, _START_WORDS, "startmode", "starttype")[1],
-        delayed=values.get("delayedautostart") if isinstance(values.get("delayedautostart"), bool) else None,
+        start_mode=_coded(values, {**START_MODES, 10: "Auto"}, _START_WORDS, "startmode", "starttype", "startuptype")[1],
+        delayed=values.get("delayedautostart") if isinstance(values.get("delayedautostart"), bool) else late or None,
         pid=values.get("processid") if isinstance(values.get("processid"), int) and not isinstance(values.get("processid"), bool) else None,
         path=_text(values, "pathname", "binarypathname"),
         depends_on=next((n for k in ("requiredservices", "servicesdependedon") if (n := _names(values.get(k))) is not None), None),

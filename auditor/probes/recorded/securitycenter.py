@@ -1,4 +1,4 @@
-"""Security Center's products (root\\SecurityCenter2 and its forerunner) from JSON, lists, wmic CSV, to name, on or off, up to date or not.
+"""Security Center's products (root\\SecurityCenter2 and its forerunner) from JSON, XML, lists, CSV: name, on or off, up to date or not.
 
 productState is three bytes PPSSUU: the first hex digit of SS is 1 for on and 0 for off (2 and 3 were seen for snoozed and expired);
 UU is 00 for definitions up to date and 10 for out of date. Anything else is not known. Servers have no Security Center.
@@ -18,6 +18,7 @@ from auditor.probes.recorded.layout import lines_of
 from auditor.probes.recorded.outcome import Fault, Outcome, failed
 from auditor.probes.recorded.properties import read_blocks
 from auditor.probes.recorded.pstable import read_table, rule_line, without_dots
+from auditor.probes.recorded.wmi import looks_like_xml, read_objects
 from auditor.probes.recorded.words import failure_line
 
 _KINDS = {"antivirus": "antivirus", "antivirusproduct": "antivirus", "firewall": "firewall", "firewallproduct": "firewall",
@@ -51,6 +52,8 @@ def read_securitycenter(text: str) -> Outcome[SecurityProduct]:
     """All products of a text, whatever its format."""
     if looks_like_json(text):
         return _json(text)
+    if looks_like_xml(text):
+        return _xml(text)
     lines = lines_of(text)
     outcome: Outcome[SecurityProduct] = Outcome()
     if (head := _csv_head(lines)) is not None:
@@ -85,7 +88,8 @@ def _bare_numbers(lines: list[str], outcome: Outcome[SecurityProduct]) -> None:
     for number, line in enumerate(lines, 1):
         match = len(line) < 1000 and re.fullmatch(r"\s*(?:(\S.{0,200}?)[\s,:=]+)?(\d{4,8}|0x[0-9a-fA-F]{4,8})\s*", line)
         if match:
-            _add(outcome, {"displayName": match.group(1), "productState": match.group(2)}, None, f"line {number}")
+            named = match.group(1) if (match.group(1) or "").casefold() != "productstate" else None
+            _add(outcome, {"displayName": named, "productState": match.group(2)}, None, f"line {number}")
         elif line.strip() and not re.fullmatch(r"[\s=-]+|\s*displayName\s+productState\s*", line):
             outcome.faults.append(Fault(place=f"line {number}", message=f"not a product of Security Center: {line.strip()[:120]}"))
 
@@ -110,6 +114,14 @@ def _json(text: str) -> Outcome[SecurityProduct]:
     outcome.faults.extend([broken] if broken else [])
     if not outcome.rows and document and not (isinstance(document, dict) and any(str(k).casefold() in _KINDS for k in document)):
         outcome.faults.append(Fault(place="", message="no product of Security Center in the document"))
+    return outcome
+
+
+def _xml(text: str) -> Outcome[SecurityProduct]:
+    read = read_objects(text)
+    outcome: Outcome[SecurityProduct] = Outcome(faults=read.faults, skipped=read.skipped)
+    for number, item in enumerate(read.records):
+        _add(outcome, item.properties, _KINDS.get((item.class_name or "").casefold()), f"item {number}")
     return outcome
 
 
@@ -169,7 +181,11 @@ def _kind_of(values: Mapping[str, Any]) -> str | None:
 def _number(value: Any) -> int | None:
     if isinstance(value, int) and not isinstance(value, bool):
         return value if 0 <= value < 1 << 32 else None
+    if isinstance(value, float) and value.is_integer():
+        return _number(int(value))
     text = str(value).strip() if isinstance(value, str) else ""
+    if re.fullmatch(r"0[0-9a-fA-F]{5}", text):
+        return int(text, 16)  # six hex digits: no state is printed with a zero before it in decimal
     if re.fullmatch(r"\d{1,10}", text):
         return int(text)
     return int(text, 16) if re.fullmatch(r"0x[0-9a-fA-F]{1,8}", text) else None

@@ -29,6 +29,8 @@ _LONGEST = 8192
 _NAME = re.compile(r"(\S[^:]{0,60}?)\s*:\s?(.*)")
 _FIELD = re.compile(r"\s+(\S[^:]{0,60}?)\s*:\s?(.*)|\s+:\s?(.*)")
 _FAILURE = re.compile(r"\s*\[SC\].*?\b(\d{1,5})\s*:?\s*\.?")
+_MORE = re.compile(r"Enum\w*\s?:.*\d.*\d.*", re.IGNORECASE)
+"""sc's buffer was too small: the services after this line were not printed."""
 _FLAGS = re.compile(r"\s+\(([^)]*)\)\s*")
 _QC = ("type", "start", "error", "path", "group", "tag", "display", "depends", "account")
 
@@ -84,7 +86,9 @@ def type_of(value: object) -> tuple[int | None, str | None]:
 def looks_like_sc(text: str) -> bool:
     """Whether a text has a block that sc prints: a name's line with numbered fields below it, or its word of failure."""
     return bool(
-        re.search(r"^\S[^:\n]{0,60}:[^\n]*\n(?:\S[^:\n]{0,60}:[^\n]*\n)?\s+[^:\n]{1,60}:\s*[0-9a-fA-F]+\s", text[:65536], re.MULTILINE)
+        re.search(
+            r"^\S[^:\n]{0,60}:[^\n]*\n(?:\S[^:\n]{0,60}:[^\n]*\n)?[ \t]+[^:\n]{1,60}:[ \t]*[0-9a-fA-F]+\s", text[:65536], re.MULTILINE
+        )
     ) or ("[SC]" in text[:65536])
 
 
@@ -108,6 +112,9 @@ def read_sc(text: str) -> Outcome[ServiceRow]:
             if fields:
                 _keep(outcome, merged, _row(head, fields))
                 head, fields = [], []
+            if _MORE.fullmatch(line):
+                outcome.faults.append(Fault(place=f"line {number}", message=f"the listing ends before its end: {line.strip()[:120]}"))
+                continue
             name = _NAME.fullmatch(line)
             head = [*head, name.group(2).strip()][-2:] if name and name.group(2).strip() else []
     outcome.records = list(merged.values())

@@ -15,7 +15,9 @@ from defusedxml.common import DefusedXmlException
 from defusedxml.ElementTree import fromstring, iterparse
 
 from auditor.probes.recorded.cimtypes import cim_type, typed_text
+from auditor.probes.recorded.jsontext import looks_like_json
 from auditor.probes.recorded.outcome import Fault, Outcome, failed
+from auditor.probes.recorded.psxml import Texts, read_clixml, read_converted
 from auditor.probes.recorded.wmilists import Property, WmiObject, read_wmi_listing
 
 _NIL = "{http://www.w3.org/2001/XMLSchema-instance}nil"
@@ -24,6 +26,9 @@ _DECLARATION = re.compile(r"^\s*<\?xml\b[^>]{0,300}\?>")
 _NAMED = re.compile(r"((?:Win32|CIM|MSFT)_[A-Za-z0-9_]+?)(?:_(?:all|star))?(?:[_-]\d+)?\.\w+$")
 _MAX_DEPTH = 16
 _MAX_CHARACTERS = 32 * 1024 * 1024
+_XML = re.compile(r"^[ \t\ufeff]*<[A-Za-z?!]", re.MULTILINE)
+_LAST_TAG = re.compile(r"(?:</[^<>]{1,300}>|/>)(?=[^<]*\Z)")
+_CHARACTER = re.compile(r"&#(?:x([0-9A-Fa-f]{1,6})|(\d{1,7}));|([\0-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff])")
 _ENVELOPE_END = re.compile(r"</(?:[\w.-]{1,40}:)?Envelope\s*>")
 
 
@@ -39,7 +44,7 @@ class WmiReader:
 
         `name` is the page's file name: where a page does not say its class, a class in the name does.
         """
-        if "<" not in text[:4096]:
+        if not looks_like_xml(text):
             return read_wmi_listing(text)
         if len(text) > _MAX_CHARACTERS:
             return failed(f"more than {_MAX_CHARACTERS} characters: not read")
@@ -78,6 +83,23 @@ class WmiReader:
         self._open = None if ended is None else not ended
 
 
+def looks_like_xml(text: str) -> bool:
+    """Whether a line among the first ones starts as XML."""
+    return not looks_like_json(text) and bool(_XML.search(text[:8192]))
+
+
+def read_objects(text: str) -> Outcome[WmiObject]:
+    """The instances of one text in XML, whoever wrote it, without a look at whether it is a whole enumeration."""
+    return WmiReader().read_page(text)
+
+
+def page_order(text: str) -> int:
+    """0 for a page that starts an enumeration, 2 for one that ends an earlier one, 1 for pages between and for what is no page."""
+    if re.search(r"<(?:[\w.-]{1,40}:)?EnumerateResponse\b", text):
+        return 0
+    return 2 if re.search(r"<(?:[\w.-]{1,40}:)?EndOfSequence\b", text) else 1
+
+
 def _documents(text: str) -> list[tuple[int, str]]:
     """The envelopes that stand one after the other in a text; what is no envelope is one piece."""
     pieces: list[tuple[int, str]] = []
@@ -92,15 +114,34 @@ def _documents(text: str) -> list[tuple[int, str]]:
 
 def _parse(text: str, lines_before: int) -> tuple[Any, Fault | None]:
     """The document, or what stood whole before the place where it breaks, with the fault."""
-    body = _DECLARATION.sub("", text, count=1).strip("\ufeff\0 \r\n\t")
+    body = _DECLARATION.sub("", _without_prompts(text), count=1).strip("\ufeff\0 \r\n\t")
     try:
-        return fromstring(body, forbid_dtd=True), None
+        try:
+            return fromstring(body, forbid_dtd=True), None
+        except ParseError:
+            body = _CHARACTER.sub(_allowed, body)  # a host's text may hold characters that XML has no place for
+            return fromstring(body, forbid_dtd=True), None
     except ParseError as error:
         line, column = error.position
         place = f"line {lines_before + line}, column {column}"
         return _before_the_cut(body), Fault(place=place, message=re.sub(r": line \d+, column \d+$", "", str(error)))
     except (DefusedXmlException, ValueError, LookupError, RecursionError) as error:
         return None, Fault(place="line 1", message=f"refused: {type(error).__name__}")
+
+
+def _without_prompts(text: str) -> str:
+    """The document without what a console printed before and after it; line ends before it stay, for the places of faults."""
+    start = _XML.search(text)
+    if start is None:
+        return text
+    last = _LAST_TAG.search(text, start.start())
+    return "\n" * text.count("\n", 0, start.start()) + text[start.start() : last.end() if last else len(text)]
+
+
+def _allowed(match: re.Match[str]) -> str:
+    code = int(match[1], 16) if match[1] else int(match[2]) if match[2] else ord(match[3])
+    fits = code in (9, 10, 13) or 0x20 <= code < 0xD800 or 0xE000 <= code < 0xFFFE or 0x10000 <= code < 0x110000
+    return match[0] if fits else "\ufffd"
 
 
 def _before_the_cut(body: str) -> Any:
@@ -162,12 +203,30 @@ def _bare(outcome: Outcome[WmiObject], root: Any) -> None:
     """A document without an envelope: instances of CIM-XML, one instance, or `wsman:Results` around several (`winrm -format:xml`)."""
     if instances := [e for e in root.iter() if e.tag == "INSTANCE" and e.get("CLASSNAME")]:
         outcome.records.extend(_cim_xml(e) for e in instances)
+    elif _local(root.tag) in ("Objs", "Objects"):
+        read = list((read_clixml if _local(root.tag) == "Objs" else read_converted)(root))
+        outcome.records.extend(_of_powershell(class_name, texts) for class_name, texts in read)
+        if not read:
+            outcome.faults.append(Fault(place="line 1", message=f"<{_local(root.tag)}> holds no object with properties"))
     elif _local(root.tag) in ("Results", "Items"):
         outcome.records.extend(_object(e, _local(e.tag), None) for e in root)
-    elif len(root) and _local(root.tag) not in ("COMMAND", "CIM", "Objs", "Objects"):
+    elif len(root) and _local(root.tag) not in ("COMMAND", "CIM"):
         outcome.records.append(_object(root, _local(root.tag), None))
     else:
         outcome.faults.append(Fault(place="line 1", message=f"<{_local(root.tag)}> holds no instance"))
+
+
+def _of_powershell(class_name: str | None, texts: Texts) -> WmiObject:
+    properties: dict[str, Property] = {}
+    types: dict[str, str | None] = {}
+    for key, (value, type_) in texts.items():
+        known = type_ or cim_type(class_name, key)
+        bare = (known or "").removesuffix("[]") or None
+        properties[key] = (
+            [typed_text(v, bare)[0] for v in value] if isinstance(value, list) else typed_text(value, bare)[0] if value else value
+        )
+        types[key] = known
+    return WmiObject(class_name=class_name, properties=properties, types=types)
 
 
 def _cim_xml(instance: Any) -> WmiObject:

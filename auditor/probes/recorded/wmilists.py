@@ -14,7 +14,7 @@ import msgspec
 from auditor.probes.recorded.cimtypes import Value, cim_type, typed_text
 from auditor.probes.recorded.csvtext import read_row, read_rows
 from auditor.probes.recorded.jsontext import looks_like_json, read_json
-from auditor.probes.recorded.layout import lines_of
+from auditor.probes.recorded.layout import cells, cut, lines_of
 from auditor.probes.recorded.moments import json_moment
 from auditor.probes.recorded.outcome import Fault, Outcome
 from auditor.probes.recorded.properties import read_blocks
@@ -23,6 +23,8 @@ from auditor.probes.recorded.words import failure_line
 Property = Value | list[Any] | dict[str, Any]
 _WINRM_CLASS = re.compile(r"((?:Win32|CIM|MSFT|Msft)_\w{1,100})\s*")
 _WINRM_VALUE = re.compile(r"    ([A-Za-z_]\w{0,100})(?: = (.*))?")
+_HEADS = re.compile(r"[A-Za-z_]\w{1,100}(?:\s{2,}[A-Za-z_]\w{1,100})*\s*")
+"""The first line of wmic's table: names of properties, two blanks or more between them."""
 _OUTSIDE = ("cimclass", "ciminstanceproperties", "cimsystemproperties", "pscomputername", "psshowcomputername", "runspaceid")
 
 
@@ -47,7 +49,42 @@ def read_wmi_listing(text: str) -> Outcome[WmiObject]:
         return _csv(lines, head)
     if any(_WINRM_CLASS.fullmatch(line) for line in lines[head : head + 20]):
         return _winrm(lines)
+    if (at := _table_head(lines)) is not None:
+        return _table(lines, at)
     return _list(text)
+
+
+def _table_head(lines: Sequence[str]) -> int | None:
+    """Where a table of wmic starts: heads, then a row that keeps the gaps before them."""
+    for at, line in enumerate(lines[:20]):
+        if _HEADS.fullmatch(line) and (line.endswith("  ") or "  " in line.strip()):
+            below = next((row for row in lines[at + 1 :] if row.strip()), "")
+            return at if below and "=" not in below and _keeps(below, _starts(line)) else None
+    return None
+
+
+def _starts(head: str) -> list[int]:
+    return [match.start() for match in re.finditer(r"\S+", head)]
+
+
+def _keeps(line: str, starts: Sequence[int]) -> bool:
+    wide = cells(line)
+    return all(at == 0 or at > len(wide) or wide[at - 2 : at] == "  " for at in starts)
+
+
+def _table(lines: Sequence[str], at: int) -> Outcome[WmiObject]:
+    """`wmic ... get a,b` as it prints without a format: columns as wide as their widest value, at least two blanks between."""
+    outcome: Outcome[WmiObject] = Outcome()
+    names, starts = lines[at].split(), _starts(lines[at])
+    columns = list(zip(starts, [*starts[1:], 1 << 20], strict=True))
+    for number, line in enumerate(lines[at + 1 :], at + 2):
+        if not line.strip():
+            continue
+        if not _keeps(line, starts):
+            outcome.faults.append(Fault(place=f"line {number}", message=f"not a row of the table above: {line.strip()[:120]}"))
+        else:
+            outcome.records.append(_instance(None, dict(zip(names, cut(line, columns), strict=True))))
+    return outcome
 
 
 def _list(text: str) -> Outcome[WmiObject]:

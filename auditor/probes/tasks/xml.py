@@ -60,6 +60,13 @@ def read_xml(text: str, path: str | None = None) -> Outcome[ScheduledTask]:
     return outcome if outcome.rows else failed("no <Task> element", "line 1")
 
 
+def beside_xml(text: str) -> str:
+    """What stands around the documents of a text, each character of them a blank, so that lines keep their numbers."""
+    for start, piece in _documents(text):
+        text = text[:start] + re.sub(r"[^\n]", " ", piece) + text[start + len(piece) :]
+    return text
+
+
 def _documents(text: str) -> Iterator[tuple[int, str]]:
     """The XML documents that stand one after the other in a text, without what is printed around them."""
     starts = [m.start() for m in _DECLARATION.finditer(text)]
