@@ -1,7 +1,9 @@
 """The private folder of one run: the play's files as they were checked, the inventory with its secrets, the two collections.
 
 Rules of this file:
-1. Every text of a value is written with Ansible's `!unsafe` tag: whatever a host said of itself stays a text and is never a template.
+1. All variables of a host are one mapping with Ansible's `!unsafe` tag: whatever a host said of itself stays a text and is never a template.
+   The tag does not stand at each text, for Ansible reads a text that it stands at anew, as if it were not quoted: `off` would be false, a
+   password `0123` a number.
 2. The inventory is made here from resolved targets; nothing of the user's inventory, its plugins or its templates reaches the run.
 3. Files are 0600 in a 0700 folder, in memory where the system allows, and go when the run ends.
 """
@@ -34,8 +36,8 @@ class Connection(NamedTuple):
     credential: Credential
 
 
-class _Unsafe(str):
-    """A text that Ansible must not template."""
+class _Unsafe(dict[str, Any]):
+    """Variables whose texts, however deep, Ansible must neither template nor take for anything else."""
 
     __slots__ = ()
 
@@ -63,7 +65,7 @@ def lay_out(
 
 
 def inventory_text(request: RunRequest, connections: Mapping[str, Connection]) -> str:
-    """The run's inventory as YAML: connection variables and values of each host, all texts `!unsafe`. Holds secrets."""
+    """The run's inventory as YAML: connection variables and values of each host, all of them `!unsafe`. Holds secrets."""
     import yaml
 
     names = [run.host for run in request.hosts]
@@ -89,11 +91,11 @@ def _variables(run: HostRun, request: RunRequest, connections: Mapping[str, Conn
         "remedy_before": run.before,
         **values,
     }
-    marked = _marked(own, run.host, 0)
-    if _size(marked) > MOST_VALUE_BYTES:
+    plain = _plain(own, run.host, 0)
+    if _size(plain) > MOST_VALUE_BYTES:
         raise PlaybookError(f"{run.host}: its values are larger than {MOST_VALUE_BYTES} bytes")
     reached = connection_variables(connection) if connection else {"ansible_connection": "local"}
-    return {**_marked(reached, run.host, 0), **marked}
+    return _Unsafe({**_plain(reached, run.host, 0), **plain})
 
 
 def connection_variables(connection: Connection) -> dict[str, Any]:
@@ -121,18 +123,18 @@ def connection_variables(connection: Connection) -> dict[str, Any]:
     return {name: value for name, value in found.items() if value is not None}
 
 
-def _marked(value: Any, host: str, depth: int) -> Any:
-    """The value with every text marked unsafe; only plain data goes through."""
+def _plain(value: Any, host: str, depth: int) -> Any:
+    """The value, copied; only plain data goes through."""
     if depth > DEEPEST:
         raise PlaybookError(f"{host}: a value is nested deeper than {DEEPEST}")
     if value is None or isinstance(value, bool | int):
         return value
     if isinstance(value, str):
-        return _Unsafe(_printable(value, host))
+        return _printable(value, host)
     if isinstance(value, Mapping):
-        return {_key(key, host): _marked(item, host, depth + 1) for key, item in value.items()}
+        return {_key(key, host): _plain(item, host, depth + 1) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_marked(item, host, depth + 1) for item in value]
+        return [_plain(item, host, depth + 1) for item in value]
     raise PlaybookError(f"{host}: a value is no plain data: {type(value).__name__}")
 
 
@@ -160,12 +162,13 @@ def _dumper() -> Any:
     import yaml
 
     class Dumper(yaml.SafeDumper):
-        """Writes unsafe texts with Ansible's tag, and no aliases."""
+        """Writes unsafe variables with Ansible's tag, every text in quotes, and no aliases."""
 
         def ignore_aliases(self, _data: object) -> bool:
             return True
 
-    Dumper.add_representer(_Unsafe, lambda dumper, value: dumper.represent_scalar("!unsafe", str(value), style='"'))
+    Dumper.add_representer(_Unsafe, lambda dumper, value: dumper.represent_mapping("!unsafe", value))
+    Dumper.add_representer(str, lambda dumper, value: dumper.represent_scalar("tag:yaml.org,2002:str", value, style='"'))
     return Dumper
 
 
