@@ -53,5 +53,5 @@ def _source_faults(source: GivenBy, rule: Rule) -> Iterator[str]:
             yield f"unknown role {role!r}: expected {', '.join(rule.roles)}"
     if source.evidence is not None and source.evidence not in SECTION_NAMES:
         yield f"unknown section {source.evidence!r}: expected one of {', '.join(SECTION_NAMES)}"
-    if source.role is not None and source.evidence is None:
-        yield "role goes with evidence"
+    if source.evidence is None and (source.role is not None or source.field is not None):
+        yield "role and field go with evidence"

@@ -119,6 +119,8 @@ class GivenBy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     """Section: the records of it that the finding rests on, for example paths of tasks or names of services."""
     role: str | None = None
     """With `evidence`: whose records; left out, those of the target."""
+    field: str | None = None
+    """With `evidence`: this field of theirs that the finding rests on, in place of their keys, for example an excluded path."""
 
 
 class RemedyFor(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -21,6 +21,7 @@ HOSTS = {
     "held": (ONBOARDED, "defender: {tamper: false}", f"held: {{policy: {{keys: ['{POLICY}']}}}}"),
     "early": (ONBOARDED,),
     "bare": ("defender: null",),
+    "off": ("defender: {real_time: false, enabled: false}",),
 }
 FLEET = "title: servers with Defender\nhosts:\n" + "".join(
     f"  {name}:\n    base: {'windows-2016' if name == 'early' else 'windows-2022'}\n    network: {{computer_name: {name.upper()}}}\n"
@@ -98,6 +99,15 @@ def test_an_active_defender_that_a_restart_does_not_make_passive_is_managed_else
     values = {host: {"defender_mode": "active", "mode_deadline_seconds": 1}}
     result = defenders.run(PLAY, values)
     assert outcomes(result) == {host: "managed_elsewhere"}, result.failed
+
+
+def test_an_active_defender_scans(defenders: Bench) -> None:
+    """Where no policy makes it passive, only its scanner is switched on, tamper protection or not."""
+    done = defenders.run(PLAY, {"off": {"defender_mode": "active"}})
+    assert outcomes(done) == {"off": "done"}, done.failed
+    assert done.reports["off"].before == {"real_time": False}
+    assert not done.reports["off"].restart_needed
+    assert defenders.run(PLAY, {"off": {"defender_mode": "active"}}).changed == {}
 
 
 def test_its_scanner_by_preference(defenders: Bench) -> None:

@@ -21,6 +21,7 @@ FACTS = {
     "held": ("held: {manager: {defender: true}}",),
     "hidden": ("defender: {hidden: true}",),
     "bare": ("defender: null",),
+    "passive": ("defender: {mode: Passive Mode, enabled: false, real_time: false}",),
 }
 FLEET = "title: servers with exclusions\nhosts:\n" + "".join(
     f"  {name}:\n    base: windows-2019\n    network: {{computer_name: {name.upper()}}}\n" + "".join(f"    {line}\n" for line in lines)
@@ -89,7 +90,7 @@ def test_set_and_taken_back_to_the_letter(servers: Bench) -> None:
 def test_what_is_kept_elsewhere_is_told_and_nothing_changes(servers: Bench) -> None:
     before = servers.states()
     add = {"add_exclusions": ["path E:\\Data"]}
-    values = {"merged": add, "policy": {"remove_exclusions": ["path C:\\"]}, "held": add, "hidden": add, "bare": add}
+    values = {"merged": add, "policy": {"remove_exclusions": ["path C:\\"]}, "held": add, "hidden": add, "bare": add, "passive": add}
     result = servers.run(PLAY, values)
     assert outcomes(result) == {
         "merged": "managed_elsewhere",
@@ -97,6 +98,7 @@ def test_what_is_kept_elsewhere_is_told_and_nothing_changes(servers: Bench) -> N
         "held": "managed_elsewhere",
         "hidden": "refused",
         "bare": "refused",
+        "passive": "refused",
     }, result.failed
     assert servers.changes(before) == {}
 
@@ -108,6 +110,7 @@ WIDE = (
     ("path relative\\folder",),
     ("path E:\\a\r\nb", "extension .mdf"),
     (),
+    ("path \\\\server\\share",),
 )
 
 

@@ -33,6 +33,14 @@ patch:
     registry: {'HKLM\\SOFTWARE\\Microsoft\\Windows Advanced Threat Protection\\Status': {OnboardingState: 1}}
     services: {Sense: {start: auto, state: running}}
 """
+WIDE = """\
+title: a database server with an exclusion that leaves a drive unscanned
+extends: modern
+remove: [app-16, web-19, edr-22, av-19, hv-25, file-19]
+patch:
+  sql-22: {defender: {paths: ['E:\\SQLData', 'E:\\']}}
+"""
+UNSCANNED = "exclusion-leaves-a-drive-or-programs-unscanned"
 BESIDE = "defender-active-beside-third-party-antivirus-on-server"
 OPERATOR: dict[str, str] = {
     "client_package": "\\\\FILE1\\install\\SAVCE903\\Symantec AntiVirus.msi",
@@ -110,6 +118,16 @@ def test_a_modern_server_goes_from_finding_to_fixed(tmp_path: Path) -> None:
         defender = running.lab.machines["av-19"].defender
         assert defender is not None
         assert defender.mode == "Passive Mode"
+
+
+def test_an_exclusion_of_a_whole_drive_goes_by_the_evidence_of_its_finding(tmp_path: Path) -> None:
+    require_collections()
+    with world(tmp_path, WIDE, own_digest, playbooks=None, rule=None) as running:
+        running.audit()
+        _from_finding_to_fixed(running, UNSCANNED)
+        defender = running.lab.machines["sql-22"].defender
+        assert defender is not None
+        assert (defender.paths, "mdf" in defender.extensions) == (("E:\\SQLData",), True), "narrow ones stay"
 
 
 def test_a_server_that_is_not_onboarded_is_refused_with_the_reason(tmp_path: Path) -> None:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 import pytest
 
 from auditor.model.errors import RemediationError
+from auditor.model.finding import Evidence
 from auditor.model.plan import Plan
 from auditor.model.remedy import GivenBy, RemedyFor, Variable
 from tests.unit.small_plan import finding, planned, rule, state, with_variables
@@ -52,6 +54,18 @@ def test_records_of_the_evidence() -> None:
     assert plan.actions[0].hosts[0].missing == ("mode: what it is to be",), "two records are no single value"
     texts = Variable(name="mode", meaning="m", type="texts", required=True)
     assert _values(planned([two], remedies=[with_variables(texts)], rules=rules)) == {"mode": (("\\copy", "\\copy2"), "finding")}
+
+
+def test_a_field_of_the_evidence_in_place_of_its_record() -> None:
+    texts = Variable(name="mode", meaning="m", type="texts", required=True)
+    rules = [rule("bad", given=_given(mode=GivenBy(evidence="defender", field="exclusions")))]
+    seen = [("exclusions", "path C:\\"), ("exclusions", "extension exe"), ("running_mode", "Normal"), ("exclusions", "")]
+    one = msgspec.structs.replace(
+        finding("bad", "a"),
+        evidence=tuple(Evidence(host="a", section="defender", record="Defender", field=field, value=value) for field, value in seen),
+    )
+    plan = planned([one], remedies=[with_variables(texts)], rules=rules)
+    assert _values(plan) == {"mode": (("path C:\\", "extension exe"), "finding")}
 
 
 def test_several_findings_join_their_lists_and_must_agree_on_single_values() -> None:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from auditor.analysis.planning.choose import Task
 from auditor.analysis.planning.facts import Request
 from auditor.model.errors import RemediationError
-from auditor.model.finding import Finding
+from auditor.model.finding import Evidence, Finding
 from auditor.model.plan import Origin, PlanValue
 from auditor.model.remedy import GivenBy, Value, Variable, Way
 
@@ -83,10 +83,17 @@ def _given(request: Request, finding: Finding, target: str, given: GivenBy, vari
         state = request.hosts.get(name or "")
         return (None if name is None else (state.computer_name or name, "finding")) if state else None
     whose = hosts.get(given.role, target) if given.role else target
-    records = tuple(dict.fromkeys(e.record for e in finding.evidence if e.section == given.evidence and e.host == whose and e.record))
+    records = tuple(dict.fromkeys(text for e in finding.evidence if e.host == whose and (text := _named(e, given))))
     if variable.type == "texts":
         return (records, "finding") if records else None
     return (records[0], "finding") if len(records) == 1 else None
+
+
+def _named(evidence: Evidence, given: GivenBy) -> str:
+    """What an evidence names for a value: its record, or the text of one of its fields; empty where it is about something else."""
+    if evidence.section != given.evidence or given.field not in (None, evidence.field):
+        return ""
+    return evidence.value if given.field else evidence.record
 
 
 def _checked(value: Value, variable: Variable, host: str) -> Value:
