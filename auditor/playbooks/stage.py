@@ -1,7 +1,7 @@
 """The private folder of one run: the play's files as they were checked, the inventory with its secrets, the two collections.
 
 Rules of this file:
-1. All variables of a host are one mapping with Ansible's `!unsafe` tag: whatever a host said of itself stays a text and is never a template.
+1. All variables of a host are one mapping with Ansible's `!unsafe` tag: whatever a host said of itself stays a text and never a template.
    The tag does not stand at each text, for Ansible reads a text that it stands at anew, as if it were not quoted: `off` would be false, a
    password `0123` a number.
 2. The inventory is made here from resolved targets; nothing of the user's inventory, its plugins or its templates reaches the run.
