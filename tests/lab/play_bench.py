@@ -21,6 +21,7 @@ from auditor.remediation.running import connections_of
 QUICK: Mapping[str, object] = {"settle_seconds": 1, "poll_seconds": 1}
 """What the lab needs no time for; given where the play knows it."""
 NO_WAYS: Mapping[str, Way] = {}
+NO_SECRETS: Mapping[str, Mapping[str, str]] = {}
 
 
 class Bench:
@@ -41,10 +42,17 @@ class Bench:
         check: bool = False,
         restart: bool = False,
         ways: Mapping[str, Way] = NO_WAYS,
+        secrets: Mapping[str, Mapping[str, str]] = NO_SECRETS,
     ) -> RunResult:
-        """One run over the hosts of `values`; `ways` by host, modules where left out."""
+        """One run over the hosts of `values`; `ways` by host, modules where left out; `secrets` by host."""
         hosts = tuple(
-            HostRun(host=host, way=ways.get(host, "modules"), values=self._quick(remedy, given), restart_allowed=restart)
+            HostRun(
+                host=host,
+                way=ways.get(host, "modules"),
+                values=self._quick(remedy, given),
+                secrets=dict(secrets.get(host, {})),
+                restart_allowed=restart,
+            )
             for host, given in values.items()
         )
         return self._play(RunRequest(remedy=remedy, hosts=hosts, check=check, deadline_seconds=240))

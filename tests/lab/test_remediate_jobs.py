@@ -22,8 +22,10 @@ hosts:
       C:\\Jobs\\copy.cmd: {text: "robocopy C:\\\\Apps \\\\\\\\DST22\\\\C$\\\\Apps /MIR\\r\\n"}
     tasks:
       \\Jobs\\Copy apps: {command: 'C:\\Jobs\\copy.cmd', triggers: [{kind: daily, start: '2026-01-05 05:00:00'}]}
-      \\Restart: {command: 'C:\\Windows\\System32\\shutdown.exe', arguments: '/r /t 0', triggers: [{kind: daily, start: '2026-01-05 02:10:00'}]}
-      \\Backup: {command: 'C:\\Windows\\System32\\wbadmin.exe', arguments: 'start backup', triggers: [{kind: daily, start: '2026-01-05 02:00:00'}]}
+      \\Restart:
+        {command: 'C:\\Windows\\System32\\shutdown.exe', arguments: '/r /t 0', triggers: [{kind: daily, start: '2026-01-05 02:10:00'}]}
+      \\Backup:
+        {command: 'C:\\Windows\\System32\\wbadmin.exe', arguments: 'start backup', triggers: [{kind: daily, start: '2026-01-05 02:00:00'}]}
   dst-22:
     base: windows-2022
     network: {computer_name: DST22}
