@@ -151,7 +151,10 @@ def check_listed(selector: ListedSelector, lists: Mapping[str, Table]) -> Iterat
 
 def check_exclusions(selector: ExclusionsSelector, signatures: Mapping[str, Signature], lists: Mapping[str, Table]) -> Iterator[Fault]:
     """Product, table and role are known, and it asks for exactly one thing."""
-    yield from _product(selector.product, ("product",), signatures)
+    if (selector.product is None) == (selector.kind is None):
+        yield (), "expected exactly one of product and kind"
+    elif selector.product is not None:
+        yield from _product(selector.product, ("product",), signatures)
     yield from check_table_name(selector.table, ("table",), lists, ExclusionsTable, "exclusions")
     if (selector.lacks is None) == (not selector.has):
         yield (), "expected exactly one of lacks and has"

@@ -41,7 +41,7 @@ def _exclusion_keys(rules: Sequence[Rule], lists: Mapping[str, Table]) -> dict[s
     for selector in asked:
         table = lists.get(selector.table)
         places = table.places if isinstance(table, ExclusionsTable) else ()
-        found |= {place.key.casefold(): place.key for place in places if place.product == selector.product}
+        found |= {place.key.casefold(): place.key for place in places if selector.product in (None, place.product)}
         found |= {key.casefold(): key for key, _ in AUTOMATIC_OFF}
     return found
 

@@ -241,11 +241,13 @@ class ListedSelector(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
 
 
 class ExclusionsSelector(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What a scanner of a host leaves alone; exactly one of `lacks` and `has`."""
+    """What a scanner of a host leaves alone; exactly one of `product` and `kind`, and of `lacks` and `has`."""
 
     host: str | None = None
-    product: str
+    product: str | None = None
     """Signature id of the scanner."""
+    kind: ProductKind | None = None
+    """Any active product of the kind; one whose exclusions can't be read may lack any."""
     table: str
     """Id of a table of exclusions: what is to be left alone, and where products keep it."""
     lacks: str | None = None

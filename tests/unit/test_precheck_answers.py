@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 import pytest
 
+from auditor.model.rule import Matrix
+from auditor.model.table import ExclusionsTable
 from auditor.model.whatif import ANSWERS
 from tests.unit.small_fleet import DENIED, KEY, kept
 from tests.unit.small_precheck import LOW, OLD_SERVER, PAIR, PLAIN, SYSTEM, TWO, answer, check, rules_in, world
@@ -162,3 +165,42 @@ def test_the_answers_are_in_the_order_of_the_contract() -> None:
     assert ANSWERS == ("no-go", "unknown", "go with conditions", "go")
     assert SYSTEM[0]["pending_reboot"] == []
     assert kept("x", "y", KEY)["path"].endswith(KEY)
+
+
+SQL = {"system": [{**SYSTEM[0], "roles": ["sql"]}], **ROOM}
+LACKS = {
+    "id": "sql-is-scanned",
+    "severity": "high",
+    "applies_to": {"os": {"role": "sql"}},
+    "when": {"exclusions": {"kind": "antivirus", "table": "left-alone", "lacks": "sql"}},
+}
+
+
+def excluding(*places: dict[str, str]) -> Matrix:
+    table = {"id": "left-alone", "source": "s", "licence": "l", "date": "2026-01-01", "places": places}
+    table["rows"] = [{"role": "sql", "what": "databases", "any_of": ["extension mdf"], "source": "https://acme.example/sql"}]
+    made = msgspec.convert({"kind": "exclusions", **table}, ExclusionsTable)
+    return msgspec.structs.replace(world(LACKS), lists={"left-alone": made})
+
+
+@pytest.mark.parametrize(
+    "places", [(), ({"product": "acme-guard", "kind": "extension", "key": KEY + "\\Leaves"},)], ids=["nowhere", "known"]
+)
+def test_exclusions_of_a_scanner_that_comes_are_a_condition_and_say_what_to_exclude(places: tuple[dict[str, str], ...]) -> None:
+    said = answer({"B": SQL}, excluding(*places), ("install", SERVER))
+    assert (said.answer, said.open) == ("go with conditions", ())
+    (need,) = [need for need in said.prerequisites if need.kind == "exclusions"]
+    assert need.met is None
+    assert "databases (extension mdf)" in need.text
+
+
+def test_exclusions_that_were_not_known_before_are_no_matter_of_another_change() -> None:
+    said = answer({"B": {**SQL, "services": [{"name": "guardsvc", "state": "running"}]}}, excluding(), ("remove", "other-shield"))
+    assert not [need for need in said.prerequisites if need.kind == "exclusions"]
+    assert said.undecided_before == 1
+
+
+def test_an_active_state_that_is_not_known_stays_an_unknown() -> None:
+    doubtful = {**SQL, "services": DENIED}
+    said = answer({"B": doubtful}, excluding(), ("os_upgrade", "2022"))
+    assert not [need for need in said.prerequisites if need.kind == "exclusions"]

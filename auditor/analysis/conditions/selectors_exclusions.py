@@ -13,9 +13,9 @@ from collections.abc import Callable, Sequence
 from functools import partial
 
 from auditor.analysis.conditions.binding import Binding, Setting, Test
-from auditor.analysis.conditions.selectors_product import compile_matches
+from auditor.analysis.conditions.selectors_product import compile_matches, compile_product
 from auditor.analysis.host.facts import HostFacts, security_key
-from auditor.analysis.host.outcome import FALSE, Outcome, unknown
+from auditor.analysis.host.outcome import FALSE, Outcome, conjoin, disjoin, unknown
 from auditor.model.finding import Evidence
 from auditor.model.pattern import compile_pattern
 from auditor.model.selector import ExclusionsSelector, ProductSelector
@@ -40,10 +40,31 @@ class _Found:
 
 def compile_exclusions(selector: ExclusionsSelector, setting: Setting) -> Test:
     """Whether a scanner lacks an exclusion of a role, or has one of those named."""
+    if selector.product is not None:
+        return _of_product(selector, selector.product, setting)
+    role, active = setting.role(selector.host), compile_matches(ProductSelector(kind=selector.kind, active=True))
+    made: dict[str, Test] = {}
+
+    def one(id_: str) -> Test:
+        if id_ not in made:
+            runs = compile_product(ProductSelector(id=id_, active=True, host=selector.host), setting)
+            own = _of_product(selector, id_, setting)
+            made[id_] = lambda binding: conjoin((runs(binding), own(binding)))
+        return made[id_]
+
+    def test(binding: Binding) -> Outcome:
+        matches = active(binding.hosts[role])
+        ids = [*(product.id for product, _ in matches.candidates()), *matches.unsure]
+        return disjoin(one(id_)(binding) for id_ in dict.fromkeys(ids))
+
+    return test
+
+
+def _of_product(selector: ExclusionsSelector, product: str, setting: Setting) -> Test:
     role, table = setting.role(selector.host), setting.lists.get(selector.table)
-    places = tuple(p for p in table.places if p.product == selector.product) if isinstance(table, ExclusionsTable) else ()
+    places = tuple(p for p in table.places if p.product == product) if isinstance(table, ExclusionsTable) else ()
     rows = tuple(r for r in table.rows if r.role == selector.lacks) if isinstance(table, ExclusionsTable) else ()
-    installed = compile_matches(ProductSelector(id=selector.product))
+    installed = compile_matches(ProductSelector(id=product))
     patterns = tuple(compile_pattern(normal(text)) for text in selector.has)
 
     def test(binding: Binding) -> Outcome:
@@ -55,8 +76,8 @@ def compile_exclusions(selector: ExclusionsSelector, setting: Setting) -> Test:
             return unknown(
                 *(m for reasons in matches.unsure.values() for m in reasons), *(m for _, reasons in matches.open for m in reasons)
             )
-        found = _read(facts, selector.product, places)
-        return _has(found, patterns) if patterns else _lacks(facts, selector.product, rows, found)
+        found = _read(facts, product, places)
+        return _has(found, patterns) if patterns else _lacks(facts, product, rows, found)
 
     return test
 
@@ -66,7 +87,7 @@ def _read(facts: HostFacts, product: str, places: Sequence[ExclusionPlace]) -> _
     if product == _DEFENDER:
         _read_defender(facts, found)
     elif not places:
-        found.missing.append(f"{facts.name}: security: where {product} keeps its exclusions is not known")
+        found.missing.append(f"{facts.name}: security: where {product} keeps its exclusions is not known: look in its console")
     for place in places:
         found.missing += [*facts.lost_key(place.key), *facts.unasked("key", place.key)]
         for record in facts.security.below(place.key):

@@ -9,7 +9,7 @@ import msgspec
 from auditor.analysis.host.facts import HostFacts
 from auditor.analysis.precheck.belongings import Belongings
 from auditor.analysis.precheck.install import filter_records, install, kept_places, stated_product
-from auditor.analysis.precheck.state import NOT_KNOWN, State, facts_of
+from auditor.analysis.precheck.state import NOT_KNOWN, WRITES_IT, State, facts_of
 from auditor.analysis.precheck.windows import upgrade_windows
 from auditor.analysis.products.detect import Detector
 from auditor.model.finding import Product
@@ -69,7 +69,7 @@ def _upgrade(state: State, change: Change, signature: Signature, facts: HostFact
     drivers = [_renewed(record) for record in belongings["drivers"]]
     state = state.with_records("programs", programs, change.said).with_records("drivers", drivers, change.said)
     state = state.without_records("security", belongings["security"], change.said)
-    state = state.with_gaps("security", kept_places(signature), "the upgrade writes it, and what is not known before")
+    state = state.with_gaps("security", kept_places(signature), f"the upgrade{WRITES_IT}")
     stated, doubts = stated_product(state.host, change, signature)
     if old is None:
         return state.with_product(stated, doubts) if signature.id in facts.unsure else state

@@ -8,6 +8,8 @@ Rules of this file:
 4. The file of a driver that comes with a product is not known before: its hash, its signature. That alone leaves rules about the file of
    any driver undecided for every change, so it is told as a condition (look at the files), not as an unknown. Rules about named drivers
    stay unknown.
+5. The exclusions of a scanner that comes are not known before, and are the user's to set: a rule that is undecided for nothing else is told
+   as a condition too.
 """
 
 from __future__ import annotations
@@ -19,11 +21,12 @@ import msgspec
 
 from auditor.analysis.conditions.condition import SELECTORS, selectors_of
 from auditor.analysis.fleet.fleet import Fleet
-from auditor.analysis.precheck.state import MAY_COME, NOT_KNOWN
+from auditor.analysis.precheck.state import MAY_COME, NOT_KNOWN, WRITES_IT
 from auditor.analysis.rules.evaluate import Candidates, Evaluation, bind
 from auditor.analysis.rules.ruleset import CompiledRule, RuleSet
 from auditor.model.finding import Evidence, Finding, Waived
-from auditor.model.selector import Condition, DriverSelector, TiesSelector
+from auditor.model.selector import Condition, DriverSelector, ExclusionsSelector, TiesSelector
+from auditor.model.table import ExclusionsTable
 from auditor.model.whatif import Delta
 
 _NOT_KNOWN = (f": {NOT_KNOWN}", f": {MAY_COME}")
@@ -149,6 +152,17 @@ def _without_files(compiled: CompiledRule, missing: Iterable[str]) -> list[str]:
 def waits_for_files(rules: RuleSet, finding: Finding) -> bool:
     """Whether a rule is undecided for nothing but the files of drivers that the change brings."""
     return bool(finding.missing) and not _without_files(rules.by_id[finding.rule], finding.missing)
+
+
+def waits_for_exclusions(rules: RuleSet, finding: Finding) -> tuple[str, ...]:
+    """What is to be excluded, where a rule is undecided for nothing but the exclusions of a scanner; else nothing."""
+    compiled = rules.by_id[finding.rule]
+    if not finding.missing or not all("exclusions" in reason or reason.endswith(WRITES_IT) for reason in finding.missing):
+        return ()
+    asked = [s for _, s in compiled.selectors() if isinstance(s, ExclusionsSelector) and s.lacks is not None]
+    tables = [(rules.matrix.lists.get(s.table), s.lacks) for s in asked]
+    rows = (row for table, role in tables if isinstance(table, ExclusionsTable) for row in table.rows if row.role == role)
+    return tuple(f"{row.what} ({' or '.join(row.any_of)})" for row in rows)
 
 
 def _ties_differ(before: Fleet, after: Fleet, compiled: CompiledRule, selector: TiesSelector, hosts: list[str]) -> bool:

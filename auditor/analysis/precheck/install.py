@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 
 from auditor.analysis.conditions.condition import selectors_of
 from auditor.analysis.precheck.parts import Package, package_of
-from auditor.analysis.precheck.state import MAY_COME, State
+from auditor.analysis.precheck.state import MAY_COME, WRITES_IT, State
 from auditor.model.finding import Evidence, Product, ProductRole
 from auditor.model.host import DriverRecord, FilterRecord, ProgramRecord, SecurityRecord, ServiceRecord, SystemRecord
 from auditor.model.pattern import is_glob
@@ -116,7 +116,7 @@ def _settings(state: State, change: Change, signature: Signature) -> State:
         if value and source:
             records.append(SecurityRecord(kind="registry", path=f"HKLM\\{source.key}", name=source.value, type="REG_SZ", data=value))
     state = state.with_records("security", records, change.said)
-    return state.with_gaps("security", kept_places(signature), "the installation writes it, and what is not known before")
+    return state.with_gaps("security", kept_places(signature), f"the installation{WRITES_IT}")
 
 
 def kept_places(signature: Signature) -> list[str]:

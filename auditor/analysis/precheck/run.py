@@ -10,7 +10,7 @@ from auditor.analysis.fleet.fleet import Fleet
 from auditor.analysis.fleet.forking import fork_fleet
 from auditor.analysis.host.facts import HostFacts
 from auditor.analysis.precheck.apply import apply_change
-from auditor.analysis.precheck.compare import Comparison, Side, accept, compare, further_hosts, waits_for_files
+from auditor.analysis.precheck.compare import Comparison, Side, accept, compare, further_hosts, waits_for_exclusions, waits_for_files
 from auditor.analysis.precheck.prerequisites import prerequisites
 from auditor.analysis.precheck.radius import radius_of
 from auditor.analysis.precheck.state import State, facts_of
@@ -166,8 +166,13 @@ def _answer(
     collected = facts.snapshot.collected_at
     serious = _serious(found.open)
     files = tuple(delta for delta in serious if waits_for_files(rules, delta.finding))
-    open_ = tuple(delta for delta in serious if delta not in files)
-    needs = [*needs, *([_look_at_files(files)] if files else [])]
+    excluded = tuple(delta for delta in found.open if _comes(wave) and waits_for_exclusions(rules, delta.finding))
+    open_ = tuple(delta for delta in serious if delta not in (*files, *excluded))
+    needs = [
+        *needs,
+        *([_look_at_files(files)] if files else []),
+        *(_exclude(delta.finding, waits_for_exclusions(rules, delta.finding)) for delta in excluded),
+    ]
     return HostAnswer(
         host=facts.name,
         wave=wave.name,
@@ -182,11 +187,23 @@ def _answer(
         radius=radius_of(after.fleet, facts.name),
         decided=len(rules.by_id) - len(undecided),
         undecided_before=len(found.unrelated),
-        lesser_open=len(found.open) - len(serious),
+        lesser_open=len(found.open) - len({*serious, *excluded}),
         collected_at=collected,
         age_hours=age_hours(collected, now),
         applied=state.brought,
     )
+
+
+def _comes(wave: Wave) -> bool:
+    """Whether the wave brings something that the user sets up, or sets up anew."""
+    return any(change.kind in ("install", "upgrade", "os_upgrade") for change in wave.changes)
+
+
+def _exclude(finding: Finding, what: Sequence[str]) -> Prerequisite:
+    text = (
+        f"Whether the scanner that comes leaves this alone is not known before ({finding.rule}): {'; '.join(what)}. Set it with the change."
+    )
+    return Prerequisite(kind="exclusions", met=None, text=text, source=finding.references[0] if finding.references else "")
 
 
 def _look_at_files(deltas: Sequence[Delta]) -> Prerequisite:

@@ -21,6 +21,8 @@ from auditor.model.host import Gap, Section, Snapshot
 
 MAY_COME = "it may come with the installation"
 NOT_KNOWN = "it comes with the change, and is not known before"
+WRITES_IT = " writes it, and what is not known before"
+"""End of why a registry value is not known after an installation or an upgrade."""
 
 
 class State(msgspec.Struct, frozen=True, kw_only=True):

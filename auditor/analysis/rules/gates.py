@@ -195,8 +195,7 @@ def _both_jobs(selector: CollisionSelector) -> Gates:
 
 
 def _exclusions(selector: ExclusionsSelector, known: Knowledge) -> Gate | None:
-    del known
-    return frozenset({f"product:{selector.product}"})
+    return _product(ProductSelector(id=selector.product, kind=selector.kind), known)
 
 
 def _listed(selector: ListedSelector, known: Knowledge) -> Gate | None:
