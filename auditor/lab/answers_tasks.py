@@ -15,6 +15,7 @@ from auditor.lab.machine import LabFile, Machine
 from auditor.lab.sheet import Ask, Ended, Sheet
 from auditor.lab.taskcache import TASK_CACHE, last_run
 from auditor.lab.texts import decode_text
+from auditor.lab.userdrives import user_drives
 
 _LARGEST_XML = 1 << 20
 _LARGEST_JOB = 256 << 10
@@ -45,9 +46,16 @@ def tasks(machine: Machine, ask: Ask, sheet: Sheet) -> None:
     field = "data" if machine.legacy else "text"
     if not machine.legacy and found.kept and not machine.may_read(TASK_CACHE):
         sheet.gap("", "last_run", DENIED)
+    closed = machine.legacy
     for task in found.kept:
         data = base64.b64encode(task.data).decode("ascii") if task.data is not None else None
         moving = {} if machine.legacy or not machine.may_read(TASK_CACHE) else last_run(machine, task.path)
+        drives, reason = user_drives(machine, task.text)
+        if drives is not None and not closed:
+            moving["user_drives"] = drives
+        if reason and not closed:
+            sheet.gap("", "user_drives", reason)
+        closed = closed or bool(reason)
         sheet.row(path=task.path, source_format="job" if machine.legacy else "xml", text=task.text, data=data, **moving)
         if task.reason:
             sheet.gap(task.path, field, task.reason)

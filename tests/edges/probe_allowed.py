@@ -81,6 +81,7 @@ STATIC = {
     "[Math]::*": "arithmetic",
     "[Microsoft.Win32.RegistryValueOptions]::DoNotExpandEnvironmentNames": "a constant",
     "[Microsoft.Win32.Registry]::LocalMachine": "opened to read only: OpenSubKey takes one argument, see below",
+    "[Microsoft.Win32.Registry]::Users": "the same; hives that are loaded, none is loaded for it",
     "[PowerShell]::Create": "runs a section in its runspace",
     "[Reflection.Assembly]::LoadWithPartialName": "loads System.ServiceProcess or System.Core of Windows' own .NET",
     "[ScriptBlock]::Create": "bootstrap only: the bundle",

@@ -198,6 +198,23 @@ def test_windows_move_with_the_request(machines: dict[str, Machine]) -> None:
     assert whole["events"].coverage[0].oldest == (NOW - timedelta(days=160)).strftime("%Y-%m-%d") + "T00:11:09Z"
 
 
+def test_drives_that_the_account_of_a_task_keeps_mapped(tmp_path: Path) -> None:
+    hive = "HKU\\S-1-5-21-11-22-33-1104"
+    names = "USERNAME: svc, USERDOMAIN: CORP"
+    tasks = (
+        "{'\\Mapped': {command: a.cmd, user: 'corp\\svc'}, '\\BySid': {command: a.cmd, user: S-1-5-21-11-22-33-1104}, "
+        "'\\Away': {command: a.cmd, user: 'CORP\\other'}, '\\System': {command: a.cmd, user: S-1-5-18}}"
+    )
+    values = f"    registry: {{'{hive}\\Volatile Environment': {{{names}}}, '{hive}\\Network\\Z': {{RemotePath: '\\\\srvb\\data'}}}}\n"
+    host = f"  file-1:\n    tasks: {tasks}\n" + values
+    seen = _decoded(_patched(tmp_path, host)["file-1"]).tasks
+    drives = {reading.path: reading.user_drives for reading in seen.readings if reading.user_drives is not None}
+    assert drives == {"\\Mapped": ("z: \\\\srvb\\data",), "\\BySid": ("z: \\\\srvb\\data",)}
+    unseen = _decoded(_patched(tmp_path, host + "    access: {denied_keys: ['" + hive + "']}\n")["file-1"]).tasks
+    assert not [reading for reading in unseen.readings if reading.user_drives is not None]
+    assert [gap.field for gap in unseen.gaps if gap.field == "user_drives"] == ["user_drives"]
+
+
 def test_when_a_task_last_ran_stands_in_the_registry(tmp_path: Path) -> None:
     ran_once = "{command: a.cmd, last_run: 2026-11-25 02:00:05, last_result: -2147020576}"
     task = f"  file-1:\n    tasks: {{'\\Ran\\Night': {ran_once}, '\\Never': {{command: b.cmd}}}}\n"

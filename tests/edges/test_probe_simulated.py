@@ -15,6 +15,7 @@ from auditor.lab.answers import answer_section
 from auditor.lab.assemble import assemble
 from auditor.lab.fleet import LabHost, load_fleet
 from auditor.lab.machine import Machine
+from auditor.lab.registry import Setting, Value
 from auditor.lab.sheet import Ask
 from auditor.probes import framing
 from auditor.probes.bundle import SCRIPTED_SECTIONS, ProbeRequest, build_bundle
@@ -95,10 +96,18 @@ class Run:
 
 
 def _with_a_run(host: LabHost) -> LabHost:
-    """The host, with one task that has run."""
+    """The host, with one task that has run, of an account that keeps a drive mapped."""
     name, task = next(iter(host.facts.tasks.items()))
-    ran = msgspec.structs.replace(task, last_run="-1d 02:00:05", last_result=-2147020576)
-    return msgspec.structs.replace(host, facts=msgspec.structs.replace(host.facts, tasks={**host.facts.tasks, name: ran}))
+    ran = msgspec.structs.replace(task, last_run="-1d 02:00:05", last_result=-2147020576, user="CORP\\svc-copy")
+    facts = msgspec.structs.replace(host.facts, tasks={**host.facts.tasks, name: ran})
+    hive = r"HKU\S-1-5-21-11-22-33-1104"
+    values = (
+        ("Volatile Environment", "USERNAME", "svc-copy"),
+        ("Volatile Environment", "USERDOMAIN", "CORP"),
+        (r"Network\Q", "RemotePath", r"\\b\c"),
+    )
+    mapped = tuple(Setting(rf"{hive}\{key}", Value(value, "REG_SZ", data)) for key, value, data in values)
+    return msgspec.structs.replace(host, facts=facts, registry=(*host.registry, *mapped))
 
 
 @pytest.fixture(scope="module", params=HOSTS)

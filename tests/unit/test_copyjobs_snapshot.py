@@ -13,6 +13,7 @@ from auditor.model.host import (
     Sections,
     Snapshot,
     SystemRecord,
+    TaskReading,
     TaskRecord,
 )
 from tests.unit.copy_cases import ends
@@ -30,14 +31,18 @@ def task(
 
 
 def snapshot(
-    *tasks: TaskRecord, scripts: tuple[ScriptRecord, ...] = (), jobs: tuple[JobRecord, ...] = (), volumes: tuple[str, ...] = ()
+    *tasks: TaskRecord,
+    scripts: tuple[ScriptRecord, ...] = (),
+    jobs: tuple[JobRecord, ...] = (),
+    volumes: tuple[str, ...] = (),
+    readings: tuple[TaskReading, ...] = (),
 ) -> Snapshot:
     network = NetworkRecord(computer_name="SRVX", host_name="srvx", domain="corp.example", adapters=(Adapter(addresses=("10.0.0.9",)),))
     sections = Sections(
         system=Section(status="ok", records=(SystemRecord(windows_directory="D:\\WINNT"),)),
         network=Section(status="ok", records=(network,)),
         memory=Section(status="ok", records=tuple(MemoryRecord(kind="volume", name=v, drive_type="fixed") for v in volumes)),
-        tasks=Section(status="ok", records=tasks),
+        tasks=Section(status="ok", records=tasks, readings=readings),
         scripts=Section(status="ok", records=scripts),
         jobs=Section(status="ok", records=jobs),
     )
@@ -160,3 +165,15 @@ def test_a_letter_that_is_no_volume_was_mapped_by_somebody() -> None:
     assert (first.source.kind, first.destination.kind, second.destination.host) == ("local", "unresolved", "SRVB")
     assert "Q:" in first.reason
     assert [j.destination.kind for j in copy_jobs(snapshot(tasks[0]))] == ["local"]
+
+
+def test_a_letter_is_what_the_account_of_the_task_mapped_to_it() -> None:
+    tasks = (task("\\Mine", "xcopy", r"D:\a Z:\in"), task("\\Others", "xcopy", r"D:\a Z:\in"), task("\\Away", "xcopy", r"D:\a Z:\in"))
+    readings = (
+        TaskReading(path="\\Mine", user_drives=(r"z: \\SRVB\data",)),
+        TaskReading(path="\\Others", user_drives=(r"z: \\SRVC\data", "y: not a share")),
+        TaskReading(path="\\Away", user_drives=()),
+    )
+    first, second, third = copy_jobs(snapshot(*tasks, volumes=("C:", "D:"), readings=readings))
+    assert ends([first, second]) == [(r"local:D:\a", r"\\SRVB\data\in"), (r"local:D:\a", r"\\SRVC\data\in")]
+    assert third.destination.kind == "unresolved"

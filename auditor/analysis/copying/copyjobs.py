@@ -58,6 +58,7 @@ class _HostReader:
         self.env = _environment(snapshot)
         self.volumes = _volumes(snapshot)
         self.tasks = scheduled_tasks(snapshot)
+        self.drives = _user_drives(snapshot)
         self.shared = shared(self.env)
         self.script_names = frozenset(key.rpartition("\\")[2] for key in self.keys)
 
@@ -93,7 +94,7 @@ class _HostReader:
             if line is not None and not self._copies_nothing(line, action.working_directory):
                 hours = start_hours(task, self.snapshot.clock.utc_offset_minutes)
                 frame = Frame("tasks", task.path or task.name or "", "actions", line[:1000])
-                jobs.extend(self._walk([frame], functools.partial(self._action, action, line), hours, task.enabled))
+                jobs.extend(self._walk([frame], functools.partial(self._action, action, line, task.path), hours, task.enabled))
         return jobs
 
     def _copies_nothing(self, line: str, folder: str | None) -> bool:
@@ -119,8 +120,10 @@ class _HostReader:
             raise Stopped
         return [job_of(found, self.snapshot.host, hours, enabled) for found in self.walker.found[start:]]
 
-    def _action(self, action: TaskAction, line: str) -> None:
-        run_action(self.walker, line, action.working_directory, self._state())
+    def _action(self, action: TaskAction, line: str, path: str | None) -> None:
+        state = self._state()
+        state.drives.update(self.drives.get((path or "").casefold(), {}))
+        run_action(self.walker, line, action.working_directory, state)
 
     def _schedulers(self) -> Iterable[CopyJob]:
         for record in self.snapshot.sections.jobs.records:
@@ -184,6 +187,17 @@ def _volumes(snapshot: Snapshot) -> frozenset[str] | None:
     section = snapshot.sections.memory
     letters = frozenset(r.name.casefold()[:2] for r in section.records if r.kind == "volume" and r.drive_type != "network")
     return letters if section.seen and letters else None
+
+
+def _user_drives(snapshot: Snapshot) -> dict[str, dict[str, str]]:
+    """Drives that the account of a task keeps mapped, by lower-case task path."""
+    found: dict[str, dict[str, str]] = {}
+    for reading in snapshot.sections.tasks.readings:
+        pairs = [item.partition(": ") for item in reading.user_drives or ()]
+        drives = {f"{letter.casefold()}:": cleaned(target) for letter, _, target in pairs if len(letter) == 1 and target.startswith("\\\\")}
+        if drives:
+            found[reading.path.casefold()] = drives
+    return found
 
 
 def _environment(snapshot: Snapshot) -> dict[str, tuple[str, ...]]:

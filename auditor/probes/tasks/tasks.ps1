@@ -40,6 +40,59 @@ function Add-LastRun($row) {
     }
 }
 
+# Drives that an account keeps mapped (the persistent ones), where its hive is loaded; nothing is loaded for it. Null where it is not.
+function Get-HiveDrives([string]$sid) {
+    $hive = [Microsoft.Win32.Registry]::Users.OpenSubKey($sid)
+    if ($null -eq $hive) { return $null }
+    $drives = New-Object Collections.ArrayList
+    $network = $hive.OpenSubKey('Network')
+    $hive.Close()
+    if ($null -eq $network) { return , $drives }
+    foreach ($letter in $network.GetSubKeyNames()) {
+        $mapped = $network.OpenSubKey($letter)
+        $target = Get-KeyText $mapped 'RemotePath'
+        $mapped.Close()
+        if ($letter.Length -eq 1 -and $null -ne $target) { [void]$drives.Add($letter.ToLowerInvariant() + ': ' + $target) }
+    }
+    $network.Close()
+    return , $drives
+}
+
+# Accounts by name, as far as their hives say it (interactive logons of Vista and later). No domain is asked.
+function Get-LoadedAccounts {
+    $found = New-Object Collections.Hashtable ([StringComparer]::OrdinalIgnoreCase)
+    foreach ($name in 'SYSTEM', 'NT AUTHORITY\SYSTEM', 'LocalSystem') { $found[$name] = 'S-1-5-18' }
+    foreach ($sid in [Microsoft.Win32.Registry]::Users.GetSubKeyNames()) {
+        if ($sid -notmatch '^S-1-5-21-[0-9-]+$') { continue }
+        try {
+            $key = [Microsoft.Win32.Registry]::Users.OpenSubKey($sid + '\Volatile Environment')
+            if ($null -eq $key) { continue }
+            $user = Get-KeyText $key 'USERNAME'
+            if ($null -ne $user) { $found[[string](Get-KeyText $key 'USERDOMAIN') + '\' + $user] = $sid }
+            $key.Close()
+        } catch {
+            continue
+        }
+    }
+    return $found
+}
+
+function Add-UserDrives($row) {
+    if ($Shared['user hives denied'] -or $row['text'] -notmatch '(?s)<Principal[\s>].{0,2000}?<UserId>\s*([^<]{1,300}?)\s*</UserId>') { return }
+    $account = $Matches[1]
+    try {
+        if ($null -eq $Shared['accounts']) { $Shared['accounts'] = Get-LoadedAccounts }
+        if ($Shared['accounts'].ContainsKey($account)) { $account = $Shared['accounts'][$account] }
+        if ($account -notmatch '^S-1-5-[0-9-]+$') { return }
+        if (-not $Shared['drives'].ContainsKey($account)) { $Shared['drives'][$account] = Get-HiveDrives $account }
+        $drives = $Shared['drives'][$account]
+        if ($null -ne $drives -and ($drives.Count -gt 0 -or $account.StartsWith('S-1-5-21-'))) { $row['user_drives'] = $drives }
+    } catch {
+        $Shared['user hives denied'] = $true
+        Add-Gap '' 'user_drives' (Get-Words $_)
+    }
+}
+
 function Add-XmlTask([string]$file, [string]$path) {
     $row = @{ path = $path; source_format = 'xml'; text = $null; data = $null }
     try {
@@ -49,6 +102,7 @@ function Add-XmlTask([string]$file, [string]$path) {
         Add-Gap $path 'text' (Get-Words $_)
     }
     Add-LastRun $row
+    if ($null -ne $row['text']) { Add-UserDrives $row }
     Add-Row $row
     [void]$kept.Add($row)
 }
@@ -127,6 +181,8 @@ function Add-Listed([string]$text) {
 
 $Shared['tasks full'] = $false
 $Shared['task cache denied'] = $false
+$Shared['user hives denied'] = $false
+$Shared['drives'] = @{}
 if ((Get-Generation) -ge 600) {
     Add-XmlTasks ($windows + '\System32\Tasks')
 } else {
