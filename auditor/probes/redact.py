@@ -29,7 +29,7 @@ _KEY_END = re.compile(r"-----END [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----")
 _REFERENCE = re.compile(
     rf"\*|%[^%\s]{{1,60}}%|%~?[0-9*]|!\w{{1,60}}!|\(.*|\[.*|(?:Get|Read|New|Import|ConvertTo|ConvertFrom)-\w{{1,40}}|[A-Za-z_][\w.]{{0,60}}\(|{REDACTED}"
 )
-_JOINED = re.compile(r"[ \t]{0,20}[&+][ \t][^\"']*[&+][ \t]{0,20}")
+_JOINED = re.compile(r"[ \t]{0,20}[&+][ \t][^\"']{0,512}[&+][ \t]{0,20}")
 _CONTINUED = re.compile(
     r"\"[ \t]{0,40}[&+][ \t]{0,40}(?:_[ \t]{0,40}\r?\n[ \t]{0,80})?\"|(?:\^|(?<=[ \t])(?:`|_[ \t]{0,40}))\r?\n[ \t]{0,80}"
 )
