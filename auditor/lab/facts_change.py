@@ -74,6 +74,8 @@ class PropertyFacts(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     """Properties that must have these values."""
     prefix: Text = ""
     """What stands before the value and is no part of it."""
+    written: Annotated[str, Meta(pattern=r"^[^{}]*\{\}[^{}]*$", max_length=256)] = "{}"
+    """How a command of a product keeps what it took from a file: `Connected: {}`."""
     resolvable: bool = False
     """Whether it names a computer that must answer in the lab, or be one of `resolves`; else the installation fails with 1603."""
     resolves: tuple[Name, ...] = ()

@@ -41,6 +41,35 @@ patch:
   sql-22: {defender: {paths: ['E:\\SQLData', 'E:\\']}}
 """
 UNSCANNED = "exclusion-leaves-a-drive-or-programs-unscanned"
+UNMANAGED = """\
+title: a server whose Endpoint Protection nobody manages
+hosts:
+  sep-19:
+    base: windows-2019
+    network: {computer_name: SEP19}
+    programs: {SEP: {name: Symantec Endpoint Protection, version: 14.3.3384.1000, publisher: Symantec Corporation}}
+    services: {SepMasterService: {image: 'C:\\Program Files (x86)\\Symantec\\SEP\\ccSvcHst.exe', start: auto, state: running}}
+    registry: {'HKLM\\SOFTWARE\\Wow6432Node\\Symantec\\Symantec Endpoint Protection\\SMC': {ProductVersion: 14.3.3384.1000}}
+    defender: {mode: Passive Mode, enabled: false, real_time: false}
+    files:
+      'C:\\Program Files (x86)\\Symantec\\SEP\\Smc.exe': {seed: smc, size: 4096}
+      'C:\\Install\\SyLink.xml': {text: '<ServerPriorityBlock Name="List1"><Server Address="SEPM1"/></ServerPriorityBlock>'}
+    commands:
+      smc:
+        path: 'C:\\Program Files (x86)\\Symantec\\SEP\\Smc.exe'
+        commands:
+          stop: {arguments: [-stop], services: {SepMasterService: stopped}}
+          import:
+            arguments: [-importsylink, '{file}']
+            from_file:
+              Address:
+                key: 'HKLM\\SOFTWARE\\Wow6432Node\\Symantec\\Symantec Endpoint Protection\\SMC\\SYLINK\\SyLink'
+                value: CommunicationStatus
+                written: 'Connected: {}'
+          start: {arguments: [-start], services: {SepMasterService: running}}
+"""
+SMC = "C:\\Program Files (x86)\\Symantec\\SEP\\Smc.exe"
+ALONE = "endpoint-protection-client-without-manager"
 BESIDE = "defender-active-beside-third-party-antivirus-on-server"
 OPERATOR: dict[str, str] = {
     "client_package": "\\\\FILE1\\install\\SAVCE903\\Symantec AntiVirus.msi",
@@ -48,6 +77,8 @@ OPERATOR: dict[str, str] = {
     "client_not_newer_than_parent": "yes",
     "console": "moved_before",
     "managed_parent": "SRVA",
+    "parent": "SEPM1",
+    "parent_file": "C:\\Install\\SyLink.xml",
 }
 """What a person of that fleet would set."""
 
@@ -128,6 +159,14 @@ def test_an_exclusion_of_a_whole_drive_goes_by_the_evidence_of_its_finding(tmp_p
         defender = running.lab.machines["sql-22"].defender
         assert defender is not None
         assert (defender.paths, "mdf" in defender.extensions) == (("E:\\SQLData",), True), "narrow ones stay"
+
+
+def test_an_unmanaged_client_on_a_modern_server_gets_its_manager(tmp_path: Path) -> None:
+    """By the modules' way, whose steps are command lines here: smc.exe takes the file that a person has put on the host."""
+    require_collections()
+    with world(tmp_path, UNMANAGED, own_digest, playbooks=None, rule=None) as running:
+        running.audit()
+        _from_finding_to_fixed(running, ALONE, "--set", f"sep-19:smc_path={SMC}", "--set", "*:poll_seconds=1")
 
 
 def test_a_server_that_is_not_onboarded_is_refused_with_the_reason(tmp_path: Path) -> None:

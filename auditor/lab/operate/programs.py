@@ -102,7 +102,7 @@ def _set(machine: Machine, command: ProductCommand, source: LabFile | None) -> N
     for name, goes in command.facts.from_file.items():
         found = re.search(rf"(?i)\b{re.escape(name)}\s*=\s*(?:\"([^\"]*)\"|([^\s<>]+))", text)
         if found:
-            put_value(machine, goes.key, Value(goes.value, "REG_SZ", found.group(1) or found.group(2) or ""))
+            put_value(machine, goes.key, Value(goes.value, "REG_SZ", goes.written.replace("{}", found.group(1) or found.group(2) or "")))
     for name, state in command.facts.services.items():
         entry = services.find(machine, name)
         if entry is not None and entry.running != (state == "running"):
