@@ -106,7 +106,7 @@ def _read_defender(facts: HostFacts, found: _Found) -> None:
     if (unseen := facts.unseen("defender")) is not None:
         found.missing.append(unseen)
     if not records:
-        found.missing.append(f"{facts.name}: defender: Defender's own words were not read")
+        found.missing.append(f"{facts.name}: defender: Defender's own words were not read, its exclusions among them")
     for record in records:
         if record.exclusions is None:
             found.missing.append(facts.why("defender", record.name, "exclusions"))

@@ -41,6 +41,7 @@ def compile_driver(selector: DriverSelector, setting: Setting) -> Test:
     return test
 
 
+NO_HASH = "no driver's hash was collected: collect with hashes of drivers"
 _SCREENED = (("signature",), ("company", "except_companies"), ("file_exists",), ("group",))
 """What a selector says of fields that have few different values on a host; the field's name first."""
 
@@ -82,7 +83,7 @@ def _unhashed(facts: HostFacts) -> str:
     """One line instead of one for each driver, where no hash was collected at all."""
     if not facts.driver_hashes or any(facts.driver_hashes):
         return ""
-    return f"{facts.name}: drivers: sha256: no driver's hash was collected: collect with hashes of drivers"
+    return f"{facts.name}: drivers: sha256: {NO_HASH}"
 
 
 def driver_tests(selector: DriverSelector, setting: Setting) -> tuple[FieldTest, ...]:

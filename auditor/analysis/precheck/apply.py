@@ -30,7 +30,7 @@ def apply_change(state: State, change: Change, detector: Detector) -> State:
         return _put_driver(state, change, change.driver, detector.signatures) if change.driver is not None else state
     signature = detector.signatures[change.product or ""]
     if change.kind == "install":
-        return install(_cleared(state, change, signature, detector), change, signature)
+        return install(_cleared(state, change, signature, detector), change, signature, detector.signatures.values())
     facts = facts_of(state, detector)
     if change.kind == "remove":
         return _remove(state, change, signature, facts)
@@ -69,7 +69,7 @@ def _upgrade(state: State, change: Change, signature: Signature, facts: HostFact
     drivers = [_renewed(record) for record in belongings["drivers"]]
     state = state.with_records("programs", programs, change.said).with_records("drivers", drivers, change.said)
     state = state.without_records("security", belongings["security"], change.said)
-    state = state.with_gaps("security", kept_places(signature), f"the upgrade{WRITES_IT}")
+    state = state.with_gaps("security", kept_places(signature, facts.signatures.values()), f"the upgrade{WRITES_IT}")
     stated, doubts = stated_product(state.host, change, signature)
     if old is None:
         return state.with_product(stated, doubts) if signature.id in facts.unsure else state

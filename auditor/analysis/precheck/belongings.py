@@ -25,7 +25,7 @@ class Belongings:
         self._services = _without(_service_names(signature), [_service_names(other) for other in shared])
         self._drivers = _without(_driver_names(signature), [_driver_names(other) for other in shared])
         self._programs = _any_of(name for signs in signature.installed for name in signs.programs)
-        self._kept = _without(_kept_test(signature), [_kept_test(other) for other in shared])
+        self._kept = _without(_kept_test(signature, shared), [_kept_test(other, ()) for other in shared])
 
     def records(self) -> Mapping[str, tuple[Any, ...]]:
         """Its records by section."""
@@ -65,9 +65,9 @@ def _without(own: Names, others: list[Names]) -> Names:
     return lambda text: own(text) and not any(other(text) for other in others)
 
 
-def _kept_test(signature: Signature) -> Names:
+def _kept_test(signature: Signature, others: Iterable[Signature]) -> Names:
     """Whether a key is one of the product's or lies below one, or a file is one of its files (`file:PATH`)."""
-    places = kept_places(signature)
+    places = kept_places(signature, others)
     keys = [place.removeprefix("HKLM\\") for place in places if place.startswith("HKLM\\")]
     files = [file_test(place) for place in places if not place.startswith("HKLM\\")]
 

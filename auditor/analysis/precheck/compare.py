@@ -5,9 +5,9 @@ Rules of this file:
 2. A violation that stays is made worse where its evidence holds a record that the change brings.
 3. What can't be decided after the change bears on the answer unless nothing that its rule looks at has changed: every selector of the
    rule comes out the same on the same hosts, with the same evidence and the same things missing.
-4. The file of a driver that comes with a product is not known before: its hash, its signature. That alone leaves rules about the file of
-   any driver undecided for every change, so it is told as a condition (look at the files), not as an unknown. Rules about named drivers
-   stay unknown.
+4. The file of a driver that comes with a product is not known before: its hash, its signature, sometimes its altitude. That alone leaves
+   rules about the file of any driver undecided for every change, so it is told as a condition (look at the files), not as an unknown.
+   Rules about named drivers stay unknown.
 5. The exclusions of a scanner that comes are not known before, and are the user's to set: a rule that is undecided for nothing else is told
    as a condition too.
 """
@@ -20,12 +20,13 @@ from typing import NamedTuple
 import msgspec
 
 from auditor.analysis.conditions.condition import SELECTORS, selectors_of
+from auditor.analysis.conditions.selectors_host import NO_HASH
 from auditor.analysis.fleet.fleet import Fleet
-from auditor.analysis.precheck.state import MAY_COME, NOT_KNOWN, WRITES_IT
+from auditor.analysis.precheck.state import MAY_COME, NOT_KNOWN, OPEN_FILTER, WRITES_IT
 from auditor.analysis.rules.evaluate import Candidates, Evaluation, bind
 from auditor.analysis.rules.ruleset import CompiledRule, RuleSet
 from auditor.model.finding import Evidence, Finding, Waived
-from auditor.model.selector import Condition, DriverSelector, ExclusionsSelector, TiesSelector
+from auditor.model.selector import Condition, DriverSelector, ExclusionsSelector, FilterSelector, TiesSelector
 from auditor.model.table import ExclusionsTable
 from auditor.model.whatif import Delta
 
@@ -143,10 +144,17 @@ def _differs(before: Fleet, after: Fleet, compiled: CompiledRule, leaf: _Leaf, h
 
 
 def _without_files(compiled: CompiledRule, missing: Iterable[str]) -> list[str]:
-    """What is missing beside the files of drivers that come, for rules that look at the file of any driver: its hash, its signature."""
-    if not any(isinstance(s, DriverSelector) and s.name is None for _, s in compiled.selectors()):
-        return list(missing)
-    return [reason for reason in missing if not (reason.endswith(_NOT_KNOWN) and ": drivers: " in reason)]
+    """What is missing beside the files of drivers that come: for rules that look at the file or the altitude of any driver."""
+    asked = [getattr(s, "driver", None) or getattr(s, "filter", None) or s for _, s in compiled.selectors()]
+    files = any(isinstance(s, DriverSelector) and s.name is None for s in asked)
+    altitudes = any(isinstance(s, FilterSelector) and s.name is None for s in asked)
+
+    def of_file(reason: str) -> bool:
+        if files and ": drivers: " in reason:
+            return reason.endswith((*_NOT_KNOWN, NO_HASH))
+        return altitudes and ": filters: " in reason and reason.endswith(OPEN_FILTER)
+
+    return [reason for reason in missing if not of_file(reason)]
 
 
 def waits_for_files(rules: RuleSet, finding: Finding) -> bool:
@@ -159,10 +167,11 @@ def waits_for_exclusions(rules: RuleSet, finding: Finding) -> tuple[str, ...]:
     compiled = rules.by_id[finding.rule]
     if not finding.missing or not all("exclusions" in reason or reason.endswith(WRITES_IT) for reason in finding.missing):
         return ()
-    asked = [s for _, s in compiled.selectors() if isinstance(s, ExclusionsSelector) and s.lacks is not None]
+    asked = [s for _, s in compiled.selectors() if isinstance(s, ExclusionsSelector)]
     tables = [(rules.matrix.lists.get(s.table), s.lacks) for s in asked]
     rows = (row for table, role in tables if isinstance(table, ExclusionsTable) for row in table.rows if row.role == role)
-    return tuple(f"{row.what} ({' or '.join(row.any_of)})" for row in rows)
+    told = [f"leave alone {row.what} ({' or '.join(row.any_of)})" for row in rows]
+    return tuple(dict.fromkeys([*told, *(f"do not leave alone {' or '.join(s.has)}" for s in asked if s.has)]))
 
 
 def _ties_differ(before: Fleet, after: Fleet, compiled: CompiledRule, selector: TiesSelector, hosts: list[str]) -> bool:

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 
 from auditor.analysis.conditions.condition import selectors_of
 from auditor.analysis.precheck.parts import Package, package_of
-from auditor.analysis.precheck.state import MAY_COME, WRITES_IT, State
+from auditor.analysis.precheck.state import MAY_COME, OPEN_FILTER, WRITES_IT, State
 from auditor.model.finding import Evidence, Product, ProductRole
 from auditor.model.host import DriverRecord, FilterRecord, ProgramRecord, SecurityRecord, ServiceRecord, SystemRecord
 from auditor.model.pattern import is_glob
@@ -20,16 +20,17 @@ from auditor.model.selector import FileSelector, SettingSelector
 from auditor.model.signature import BroughtDriver, Signature
 from auditor.model.whatif import CHANGE_SECTION, Change
 
+_POLICIES = "software\\policies\\"
 _CLIENTS = ("managed_client", "client")
 
 
-def install(state: State, change: Change, signature: Signature) -> State:
-    """The host with a product installed."""
+def install(state: State, change: Change, signature: Signature, signatures: Iterable[Signature]) -> State:
+    """The host with a product installed. `signatures` are those of all products: what is theirs it does not write."""
     package = package_of(signature, change, architecture_of(state))
     state = _programs(state, change, signature, package)
     state = _services(state, change, signature, package)
     state = _drivers(state, change, signature, package)
-    state = _settings(state, change, signature)
+    state = _settings(state, change, signature, signatures)
     product, doubts = stated_product(state.host, change, signature)
     return state.with_product(product, doubts)
 
@@ -67,7 +68,7 @@ def _drivers(state: State, change: Change, signature: Signature, package: Packag
     filters = [record for driver in package.drivers for record in filter_records(driver)]
     state = state.with_records("filters", filters, change.said)
     open_filters = [driver.name for driver in package.drivers if driver.altitudes is None and not driver.legacy]
-    state = state.with_gaps("filters", open_filters, "whether it is a file-system filter, and at which altitude, is not known")
+    state = state.with_gaps("filters", open_filters, OPEN_FILTER)
     named = {driver.name.casefold() for driver in package.drivers}
     for part, settle in package.maybe:
         names = [driver.name for driver in part.drivers or () if driver.name.casefold() not in named]
@@ -105,7 +106,7 @@ def filter_records(driver: BroughtDriver) -> Iterator[FilterRecord]:
         yield FilterRecord(name=driver.name, legacy=True)
 
 
-def _settings(state: State, change: Change, signature: Signature) -> State:
+def _settings(state: State, change: Change, signature: Signature, signatures: Iterable[Signature]) -> State:
     """Settings that the change states, and gaps for all others that the product keeps."""
     records = []
     for field in ("parent", "group"):
@@ -116,23 +117,29 @@ def _settings(state: State, change: Change, signature: Signature) -> State:
         if value and source:
             records.append(SecurityRecord(kind="registry", path=f"HKLM\\{source.key}", name=source.value, type="REG_SZ", data=value))
     state = state.with_records("security", records, change.said)
-    return state.with_gaps("security", kept_places(signature), f"the installation{WRITES_IT}")
+    return state.with_gaps("security", kept_places(signature, signatures), f"the installation{WRITES_IT}")
 
 
-def kept_places(signature: Signature) -> list[str]:
-    """Registry keys (with their hive) and files that a product keeps its values in, as its signature names them."""
+def kept_places(signature: Signature, signatures: Iterable[Signature]) -> list[str]:
+    """Registry keys (with their hive) and files that a product keeps its values in, as its signature names them.
+
+    Policies are written by nobody's installer, and what another product is recognised by is that product's.
+    """
     signs = [*signature.installed, *signature.remnant]
     keys = [source.key for group in signs for source in group.registry]
     files = [source.path for group in signs for source in group.files]
     for value in (*signature.version, *signature.engine, *signature.definitions, *signature.parent, *signature.group):
         keys += [value.registry.key] if value.registry else []
         files += [value.file.path] if value.file else []
+    own = {key.casefold() for key in keys}
     conditions = [sign.when for sign in (*signature.roles, *signature.editions)] + [signature.active]
     for condition in conditions:
         for _, selector in selectors_of(condition) if condition is not None else ():
             keys += [selector.key] if isinstance(selector, SettingSelector) else []
             files += [selector.path] if isinstance(selector, FileSelector) else []
-    return list(dict.fromkeys([*(f"HKLM\\{key}" for key in keys), *files]))
+    others = {source.key.casefold() for s in signatures if s.id != signature.id for group in s.installed for source in group.registry} - own
+    written = [key for key in keys if key.casefold() not in others and not key.casefold().startswith(_POLICIES)]
+    return list(dict.fromkeys([*(f"HKLM\\{key}" for key in written), *files]))
 
 
 def stated_product(host: str, change: Change, signature: Signature) -> tuple[Product, dict[str, tuple[str, ...]]]:

@@ -156,13 +156,22 @@ def _manager(fleet: Fleet, facts: HostFacts, change: Change, signature: Signatur
 
 def _clients(fleet: Fleet, facts: HostFacts, signature: Signature) -> Iterator[Prerequisite]:
     """What is managed by a manager has to be moved before the manager goes."""
-    managed = fleet.ties.neighbours(facts.name, "out", "manages", signature.id)
+    ties = fleet.ties.neighbours(facts.name, "out", "manages", None)
+    managed = {name: ours for name, edges in ties.items() if (ours := [e for e in edges if _managed_by(facts, e.product, signature)])}
     if managed:
         names = sorted(managed)
         more = f" and {len(names) - _TOLD} more" if len(names) > _TOLD else ""
         text = f"{', '.join(names[:_TOLD])}{more} {'is' if len(names) == 1 else 'are'} managed by it: move them to another manager first."
         evidence = tuple(e for name in names[:_TOLD] for edge in managed[name] for e in edge.evidence)
         yield Prerequisite(kind="order", met=False, text=text, evidence=evidence)
+
+
+def _managed_by(facts: HostFacts, product: str | None, manager: Signature) -> bool:
+    """Whether a product's clients are those of a manager: it is the same product, or the manager is one for its vendor's products."""
+    if product is None or product == manager.id:
+        return product == manager.id
+    client = facts.signatures.get(product)
+    return client is not None and client.vendor == manager.vendor and manager.kind == "management"
 
 
 def _afterwards(parts: Iterable[Brings]) -> Iterator[Prerequisite]:

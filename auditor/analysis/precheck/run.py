@@ -166,7 +166,7 @@ def _answer(
     collected = facts.snapshot.collected_at
     serious = _serious(found.open)
     files = tuple(delta for delta in serious if waits_for_files(rules, delta.finding))
-    excluded = tuple(delta for delta in found.open if _comes(wave) and waits_for_exclusions(rules, delta.finding))
+    excluded = tuple(delta for delta in found.open if _told(delta) and _comes(wave) and waits_for_exclusions(rules, delta.finding))
     open_ = tuple(delta for delta in serious if delta not in (*files, *excluded))
     needs = [
         *needs,
@@ -194,21 +194,23 @@ def _answer(
     )
 
 
+def _told(delta: Delta) -> bool:
+    return delta.finding.severity != "informational"
+
+
 def _comes(wave: Wave) -> bool:
     """Whether the wave brings something that the user sets up, or sets up anew."""
     return any(change.kind in ("install", "upgrade", "os_upgrade") for change in wave.changes)
 
 
 def _exclude(finding: Finding, what: Sequence[str]) -> Prerequisite:
-    text = (
-        f"Whether the scanner that comes leaves this alone is not known before ({finding.rule}): {'; '.join(what)}. Set it with the change."
-    )
+    text = f"What the scanner that comes leaves alone is not known before: let it {'; '.join(what)} ({finding.rule})."
     return Prerequisite(kind="exclusions", met=None, text=text, source=finding.references[0] if finding.references else "")
 
 
 def _look_at_files(deltas: Sequence[Delta]) -> Prerequisite:
     rules = ", ".join(dict.fromkeys(delta.finding.rule for delta in deltas))
-    text = f"The files of the drivers that come were not seen ({rules}): give each with --driver FILE."
+    text = f"The files of the drivers that come were not seen, nor all altitudes ({rules}): give each with --driver FILE."
     return Prerequisite(kind="files", met=None, text=text)
 
 

@@ -21,6 +21,7 @@ from auditor.model.host import Gap, Section, Snapshot
 
 MAY_COME = "it may come with the installation"
 NOT_KNOWN = "it comes with the change, and is not known before"
+OPEN_FILTER = "whether it is a file-system filter, and at which altitude, is not known"
 WRITES_IT = " writes it, and what is not known before"
 """End of why a registry value is not known after an installation or an upgrade."""
 

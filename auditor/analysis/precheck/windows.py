@@ -51,7 +51,7 @@ def upgrade_windows(state: State, change: Change, signatures: Mapping[str, Signa
     for id_, signature in sorted(signatures.items()):
         if generation in signature.comes_with and id_ not in present:
             bundled = msgspec.structs.replace(change, product=id_, role=None, version=None, parent="", group="")
-            state = install(state, bundled, signature)
+            state = install(state, bundled, signature, signatures.values())
     return state
 
 
