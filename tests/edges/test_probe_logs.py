@@ -54,17 +54,41 @@ function New-Object($kind, $with) {
     return , (& $new $kind $with)
 }
 """
+CLASSIC = """
+class Entry {
+    $Source = 'Security'; $InstanceId = 4624; $Data
+    $TimeGenerated = [DateTime]::Now.AddMinutes(-5); $EntryType = 8; $Index = 1; $CategoryNumber = 0
+    $ReplacementStrings = @('', '', '', '', '', 'user', 'CORP', '', 'TYPE', '', '', 'PC', '', '', '', '', '', '', '10.0.0.1')
+}
+class Entries {
+    $Count = 3
+    [object] Item($number) {
+        $entry = [Entry]::new()
+        $entry.Index = $number
+        return $entry
+    }
+}
+$AuditReader = 'No.Such.Reader'
+$new = Get-Command New-Object
+function Get-Generation { return 600 }
+function New-Object($kind, $with) {
+    if ($kind -eq 'Diagnostics.EventLog') { return @{ Entries = [Entries]::new() } }
+    if ($null -eq $with) { return , (& $new $kind) }
+    return , (& $new $kind $with)
+}
+"""
+"""A log service of Vista on a host without .NET 3.5."""
 HANGS, ENDS = "while ($true) { }", "return $null"
 PROBES = Path(framing.__file__).parent
 
 
-def asked(section: str, last: str, kind: int = 3, **wanted: int) -> SectionAnswer:
+def asked(section: str, last: str, kind: int = 3, service: str = SERVICE, **wanted: int) -> SectionAnswer:
     """A section's real script, over a log service with three records, after which it hangs or ends."""
     found = engine.folder()
     if found is None:
         pytest.skip(engine.NO_ENGINE)
     script = (PROBES / section / f"{section}.ps1").read_text(encoding="ascii")
-    start = SERVICE.replace("LAST", last).replace("TYPE", str(kind))
+    start = service.replace("LAST", last).replace("TYPE", str(kind))
     bundle = assemble(ProbeRequest(section_deadline_seconds=4, **wanted), {section: start + script})  # type: ignore[arg-type]
     return engine.run(found, bundle).sections[section]
 
@@ -98,6 +122,14 @@ def test_more_than_the_limit_is_said() -> None:
     assert len(answer.rows) == 2
     assert "Security: only the newest 2 records that are wanted were kept" in [gap.reason for gap in answer.gaps]
     assert len(asked("events", ENDS, event_limit=2).rows) == 4, "two of each log"
+
+
+@pytest.mark.engine
+def test_without_the_reader_of_net_3_5_the_class_of_old_is_asked() -> None:
+    answer = asked("logons", ENDS, service=CLASSIC)
+    assert [(row["account"], row["workstation"], row["event_id"]) for row in answer.rows] == [("user", "PC", 4624)] * 3
+    assert [gap.field for gap in answer.gaps if "no .NET 3.5" in gap.reason] == ["level"]
+    assert asked("logons", ENDS, kind=5, service=CLASSIC).rows == []
 
 
 def machine(folder: Path, host: str, source: str) -> Machine:

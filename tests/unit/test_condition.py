@@ -342,3 +342,14 @@ def test_every_selector_of_a_condition_is_found() -> None:
         ]
     )
     assert [name for name, _ in selectors_of(test)] == ["count", "product", "compare", "product", "product"]
+
+
+def test_security_center_is_on_clients_only() -> None:
+    test = condition(defender={"source": "securitycenter", "enabled": True})
+    server = {"system": [{"version": "10.0.17763", "build": 17763, "product_type": "server"}]}
+    client = {"system": [{"version": "10.0.19045", "build": 19045, "product_type": "workstation"}]}
+    own = [{"source": "defender", "name": "Microsoft Defender", "enabled": True}]
+    assert decide(test, defender=own, **client).value is False
+    assert decide(test, defender=own, **server).value is None
+    assert "on clients only" in decide(test, defender=own, **server).missing[0]
+    assert decide(test, defender=[{"source": "securitycenter", "name": "x", "enabled": True}], **server).value is True

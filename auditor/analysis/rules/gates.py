@@ -38,7 +38,7 @@ from auditor.model.table import DriversTable, ProductsTable, Table
 Gate = frozenset[str]
 Gates = tuple[Gate, ...]
 _RANK: Mapping[str, int] = MappingProxyType(
-    {"ties": 1, "product": 1, "defender": 2, "filters": 2, "others": 2, "meet": 1, "role": 2, "os": 3, "type": 4}
+    {"ties": 1, "product": 1, "defender": 2, "center": 2, "filters": 2, "others": 2, "meet": 1, "role": 2, "os": 3, "type": 4}
 )
 """How little a kind of token says: the gate of the lowest rank is looked up first, the others are held against the host's tokens."""
 
@@ -160,8 +160,8 @@ def _event(selector: EventSelector, known: Knowledge) -> Gate | None:
 
 
 def _defender(selector: DefenderSelector, known: Knowledge) -> Gate | None:
-    del selector, known
-    return frozenset({"defender"})
+    del known
+    return frozenset({"center" if selector.source == "securitycenter" else "defender"})
 
 
 def _os(selector: OsSelector, known: Knowledge) -> Gate | None:

@@ -232,6 +232,12 @@ def _any(section: str) -> Callable[[HostFacts, Named], Iterable[str]]:
     return make
 
 
+def _security_center(facts: HostFacts, named: Named) -> Iterable[str]:
+    """Security Center is on clients only: of any other host it is not known what would be registered there."""
+    client = facts.system is not None and facts.system.product_type == "workstation"
+    return _any("defender")(facts, named) if client else named.values()
+
+
 _MAKERS: Mapping[str, Callable[[HostFacts, Named], Iterable[str]]] = MappingProxyType(
     {
         "product": _products,
@@ -247,6 +253,7 @@ _MAKERS: Mapping[str, Callable[[HostFacts, Named], Iterable[str]]] = MappingProx
         "type": _types,
         "filters": _any("filters"),
         "defender": _any("defender"),
+        "center": _security_center,
     }
 )
 _LISTINGS: tuple[tuple[str, str, Callable[[HostFacts], Mapping[str, Any]]], ...] = (

@@ -42,8 +42,8 @@ $limit = [int]$Parameters['logon_limit'][0]
 $ids = '=4624'
 $most = $limit
 $data = " and *[EventData[Data[@Name='LogonType']!='0']] and *[EventData[Data[@Name='LogonType']!='5']]"
-if ((Get-Generation) -lt 600) {
-    $ids = '=528,540'
+if ((Get-Generation) -lt 600) { $ids = '=528,540' }
+if (-not (Test-NewLogs)) {
     $most = 8 * $limit
     $data = ''
 }

@@ -1,4 +1,5 @@
-# Event logs: records as rows, newest first. From Vista/2008 on the event log service is asked by XPath, before that the EventLog class.
+# Event logs: records as rows, newest first. From Vista/2008 on the event log service is asked by XPath, before that, and where .NET 3.5 is
+# missing, the EventLog class.
 # A wanted list has items `provider=id,id` or `provider=*`.
 
 $AuditReader = 'System.Diagnostics.Eventing.Reader.EventLogReader'
@@ -7,8 +8,11 @@ $AuditUnexpected = @('EventLog=6008', 'Microsoft-Windows-Kernel-Power=41', 'BugC
 function Test-NewLogs {
     if ((Get-Generation) -lt 600) { return $false }
     if ($null -eq ($AuditReader -as [Type])) { [void][Reflection.Assembly]::LoadWithPartialName('System.Core') }
-    if ($null -eq ($AuditReader -as [Type])) { throw 'this host has no .NET 3.5: its event logs cannot be read from here' }
-    return $true
+    if ($null -ne ($AuditReader -as [Type])) { return $true }
+    # Vista/2008 without .NET 3.5: the class of old shows the classic logs of later Windows too.
+    if (-not $Answer['classic logs']) { Add-Gap '' 'level' 'this host has no .NET 3.5: its logs are read through the classic interface, which has no level critical and looks at the newest 60000 records' }
+    $Answer['classic logs'] = $true
+    return $false
 }
 
 function Get-XmlText([string]$text) {
