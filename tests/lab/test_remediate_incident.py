@@ -118,7 +118,7 @@ def _from_finding_to_fixed(running: World, rule: str, *words: str) -> None:
     applied = running.apply(planned["digest"], len(hosts))
     record = applied.document["record"]
     assert [verdict["verdict"] for verdict in record["verdicts"]] == ["fixed"] * len(plan["findings"]), applied.out
-    assert applied.code in (0, 3)
+    assert applied.code in (0, 3), applied.err + applied.out
     report = running.audit().document
     assert rule not in {finding["rule"] for finding in report["findings"]}
     again = running.plan("--rule", rule, *words)
