@@ -232,12 +232,12 @@ function Get-Bare([string]$status, [string]$reason) {
 
 function Get-Bytes($answer) {
     try {
-        return [Text.Encoding]::ASCII.GetBytes((Get-Json (Get-Answered $answer)))
+        return , [Text.Encoding]::ASCII.GetBytes((Get-Json (Get-Answered $answer)))
     } catch {
         # A section that was given up may still change its rows while they are written.
         $words = $answer['reason'] + ' (its rows could not be written: ' + (Get-Words $_) + ')'
         if ($answer['status'] -eq 'ok') { $answer['status'] = 'failed' }
-        return [Text.Encoding]::ASCII.GetBytes((Get-Json (Get-Bare $answer['status'] $words)))
+        return , [Text.Encoding]::ASCII.GetBytes((Get-Json (Get-Bare $answer['status'] $words)))
     }
 }
 

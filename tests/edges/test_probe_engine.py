@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import random
 import re
+import subprocess
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -169,3 +171,27 @@ def test_a_host_without_registry_wmi_and_logs_still_answers_every_section(bin_fo
     assert found.complete
     assert set(found.sections) == set(ProbeRequest().sections)
     assert all(section.status != "ok" and (section.reason or section.gaps) and not section.rows for section in found.sections.values())
+
+
+MEASURED = """
+import resource, sys
+from auditor.probes.bundle import ProbeRequest, assemble
+from tests.edges import engine
+rows = "$text = 'copy d: e: ' * 4000\\nfor ($i = 0; $i -lt %s; $i++) { Add-Row @{ id = $text + $i } }" % sys.argv[1]
+found = engine.run(engine.folder(), assemble(ProbeRequest(section_deadline_seconds=60), {"rows": rows}))
+assert len(found.sections["rows"].rows) == int(sys.argv[1])
+print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss // 1024)
+"""
+
+
+def _peak_megabytes(rows: int) -> int:
+    done = subprocess.run(
+        [sys.executable, "-c", MEASURED, str(rows)], capture_output=True, text=True, check=True, timeout=90, cwd=engine.ROOT
+    )
+    return int(done.stdout)
+
+
+def test_an_answer_takes_little_more_memory_than_its_texts(bin_folder: Path) -> None:
+    """A shell of WinRM 2.0 has 150 MB: 4 MB of answer took 200 MB while its bytes went through the pipeline one by one."""
+    assert bin_folder
+    assert _peak_megabytes(100) - _peak_megabytes(1) < 100
