@@ -5,7 +5,11 @@ This module imports nothing heavy, so that `--version` costs a bare interpreter 
 
 from __future__ import annotations
 
+import gc
 import sys
+
+COLLECT_AFTER = 20_000
+"""Objects made before Python looks for unreachable ones again; its own 700 cost a pre-check a fifth of its time, for finding nothing."""
 
 
 def main() -> None:
@@ -19,4 +23,5 @@ def main() -> None:
     from auditor.cli.program import run
 
     end_in_order()
+    gc.set_threshold(COLLECT_AFTER, 20, 20)
     sys.exit(run(sys.argv[1:]))
