@@ -19,7 +19,11 @@ def make_plan(request: Request, made: Made, undetermined: tuple[str, ...] = ()) 
     """The plan that cures the request's findings. Raises RemediationError where nothing can be planned."""
     tasks, by_hand = tasks_of(request)
     if not tasks:
-        raise RemediationError("nothing can be planned: " + "; ".join(by_hand or ["nothing was named"]))
+        raise RemediationError(
+            "nothing can be planned: " + "; ".join(by_hand or ["nothing was named"]),
+            next_step="A person does it, or a playbook that its rule does not name: --remedy ID with --host and --set; "
+            "playbooks/README.md lists them, docs/remediate.md says how.",
+        )
     actions = tuple(_action(request, remedy, [task for task in tasks if task.remedy.id == remedy.id]) for remedy in _remedies(tasks))
     hosts = {host.host for action in actions for host in action.hosts}
     cured = [finding for task in tasks for finding in task.findings]
