@@ -288,19 +288,20 @@ _CONTINUED = 1000
 
 
 class _Commands:
-    """Lists of command lines and scripts: scripts are what the lines, and each other, may call; what nothing calls is read by itself."""
+    """Lists of command lines and scripts: scripts are what the lines, and each other, may call or read (`ftp -s:`, `robocopy /job:`); what
+    nothing calls is read by itself."""
 
     def __init__(self, sources: Sequence[Source]) -> None:
         from auditor.analysis.copying.copylines import CommandReader
 
-        self._reader = CommandReader({_windows_path(s.name): decode_text(s.data)[0] for s in sources if _script_kind(s)})
+        self._reader = CommandReader({_windows_path(s.name): decode_text(s.data)[0] for s in sources if len(sources) > 1})
         if len(sources) > 1:
             # A first pass, to learn which scripts call which, and what links they make.
             for source in sources:
                 self._read(source)
 
     def __call__(self, source: Source) -> Outcome[Any]:
-        if _script_kind(source) and self._reader.is_called(_windows_path(source.name)):
+        if self._reader.is_called(_windows_path(source.name)):
             return Outcome(skipped=1)
         outcome = self._read(source)
         return outcome if outcome.rows else failed("the file holds no command line")

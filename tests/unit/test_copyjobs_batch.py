@@ -102,6 +102,13 @@ def test_a_script_may_write_the_script_that_it_runs() -> None:
     assert batch(*lines) == [("local:r.csv", r"\\ftp.example.com\r.csv")]
 
 
+def test_a_block_may_print_the_script_that_is_run() -> None:
+    block = ("echo bye > f.txt", "(", "echo open srvb", "echo user svc x", "echo get tool.exe", ") > f.txt", "ftp -n -s:f.txt")
+    assert batch(*block) == [(r"\\srvb\tool.exe", "local:tool.exe")]
+    assert batch(*block[:5], ") >> f.txt 2>nul", "ftp -n -s:f.txt") == [(r"\\srvb\tool.exe", "local:tool.exe")]
+    assert batch("(echo open srvb", "echo get a.exe) > %TEMP%\\f.txt", "ftp -s:%TEMP%\\f.txt") == [(r"\\srvb\a.exe", "local:a.exe")]
+
+
 def test_continued_lines_remarks_and_labels() -> None:
     assert batch("rem copy a \\\\b1\\c", ":: copy a \\\\b1\\c", "@xcopy a ^", "  \\\\b2\\c", "::") == [("local:a", r"\\b2\c")]
 

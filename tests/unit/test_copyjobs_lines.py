@@ -126,6 +126,7 @@ def test_an_end_that_is_not_known_says_why() -> None:
         (r"for %%s in (A1,B1;C1) do @copy x.exe \\%%s\c$", [("local:x.exe", rf"\\{h}\c$") for h in ("A1", "B1", "C1")]),
         (r"copy a.txt+b.txt + c.txt \\b1\c", [(f"local:{x}.txt", r"\\b1\c") for x in "abc"]),
         (r'psexec \\h1,h2 -u x -p y cmd /c copy C:\a.txt \\b1\c', [(r"\\h1\C:\a.txt", r"\\b1\c"), (r"\\h2\C:\a.txt", r"\\b1\c")]),
+        (r"winrs -r:https://h1:5986 -u:x -p:y xcopy C:\a \\b1\c", [(r"\\h1\C:\a", r"\\b1\c")]),
         (r"psexec \\h1 -c tool.exe", [("local:tool.exe", r"\\h1\ADMIN$")]),
         (r'wmic /node:h1 process call create "cmd /c copy C:\a \\b1\c"', [(r"\\h1\C:\a", r"\\b1\c")]),
         (r'schtasks /create /tn x /tr "robocopy C:\a \\b1\c" /sc daily', [(r"local:C:\a", r"\\b1\c")]),

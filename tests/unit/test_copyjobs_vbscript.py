@@ -22,6 +22,7 @@ def vb(*lines: str) -> list[tuple[str, str]]:
         ('Call fso.MoveFile("C:\\a.txt", "\\\\b1\\c\\")', (r"local:C:\a.txt", r"\\b1\c")),
         ('Const T = "\\\\b1\\c" : fso.CopyFolder "C:\\d", T & "\\e"', (r"local:C:\d", r"\\b1\c\e")),
         ('h = "b1" : fso.CopyFile "C:\\a", "\\\\" & h & "\\c$\\"', (r"local:C:\a", r"\\b1\c$")),
+        ('fso.GetFile("C:\\a b.dll").Copy "\\\\b1\\c\\"', (r"local:C:\a b.dll", r"\\b1\c")),
         ('Set f = fso.GetFile("C:\\a.dll") : f.Copy "\\\\b1\\c\\"', (r"local:C:\a.dll", r"\\b1\c")),
         ('sh.Run "robocopy ""C:\\a b"" \\\\b1\\c /MIR", 0, True', (r"local:C:\a b", r"\\b1\c")),
         ('Set e = sh.Exec("cmd /c xcopy C:\\a \\\\b1\\c")', (r"local:C:\a", r"\\b1\c")),

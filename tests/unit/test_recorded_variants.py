@@ -203,3 +203,13 @@ def test_a_table_of_wmic_and_words_of_a_console_around_xml() -> None:
 
 def test_json_that_speaks_of_tags_is_json() -> None:
     assert read("wmi", '[{"Name": "a", "Description": "<none>"}]').records[0]["properties"] == {"Name": "a", "Description": "<none>"}
+
+
+def test_files_that_a_script_reads_are_read_with_it() -> None:
+    files = ("ftp -s:night.ftp srvb\r\nrobocopy /job:copy\r\n", "svc\r\nsecret\r\nget tool.exe\r\n", "/SD:d:\\a\r\n/DD:\\\\srvc\\b\r\n")
+    document = read("commands", *files, names=("night.cmd", "night.ftp", "copy.rcj"))
+    assert [(r["tool"], r["source"]["host"], r["destination"]["host"]) for r in document.records] == [
+        ("ftp", "srvb", None),
+        ("robocopy", None, "srvc"),
+    ]
+    assert (document.skipped, document.errors) == (2, [])

@@ -44,6 +44,8 @@ class _Run:
         self.pending: list[tuple[str, State]] = []
         self.rounds: dict[str, int] = {}
         self.saved: list[tuple[dict[str, tuple[str, ...]], bool]] = []
+        self.into = ""
+        """Where the lines that a block prints go."""
 
     def start(self, state: State, index: int) -> None:
         """Run from a statement on, then every other way that was left open; the ways' ends are merged."""
@@ -92,12 +94,22 @@ class _Run:
             self.walker.spend(len(state.env))
             frozen = state.copy()
         if isinstance(node, Sequence):
-            for child in node.nodes:
-                signal = self._node(child, state, frozen)
-                if signal is not None:
-                    return signal
-            return None
+            return self._sequence(node, state, frozen)
         return self._if(node, state, frozen) if isinstance(node, If) else self._for(node, state, frozen)
+
+    def _sequence(self, node: Sequence, state: State, frozen: State) -> str | None:
+        outer = self.into
+        if node.output:
+            self.into = node.output
+            if not node.append:
+                self.walker.forget(expand(node.output, state, values=frozen)[0].strip('"'), state)
+        signal = None
+        for child in node.nodes:
+            signal = self._node(child, state, frozen)
+            if signal is not None:
+                break
+        self.into = outer
+        return signal
 
     def _if(self, node: If, state: State, frozen: State) -> str | None:
         self.walker.spend(len(node.condition) + len(state.env))
@@ -148,7 +160,8 @@ class _Run:
             self._set(rest, state, frozen)
             return None
         signal = None
-        for text in expand(node.text, state, values=frozen):
+        printed = f"{node.text}>>{self.into}" if self.into and name == "echo" and ">" not in rest else node.text
+        for text in expand(printed, state, values=frozen):
             self.walker.spend(len(text))
             signal = self._simple(text, state) or signal
         return signal

@@ -25,6 +25,10 @@ class Sequence(msgspec.Struct, frozen=True):
     """Commands one after the other."""
 
     nodes: tuple[Node, ...]
+    output: str = ""
+    """Raw name of the file that a block's output goes to; empty where it goes to none."""
+    append: bool = False
+    """Whether the file is gone on with."""
 
 
 class If(msgspec.Struct, frozen=True):
@@ -187,14 +191,17 @@ class _Parser:
             self.at += self.at == before
             if self.nodes > MAX_NODES:
                 raise _TooDeep
-        self._redirections()
-        return Sequence(tuple(nodes))
+        output, append = self._redirections()
+        return Sequence(tuple(nodes), output, append)
 
-    def _redirections(self) -> None:
-        """Redirections of a whole block are passed over: they copy nothing that a path names."""
+    def _redirections(self) -> tuple[str, bool]:
+        """Past the redirections of a whole block; where its output goes, and whether it is added to what is there."""
         match = re.compile(r"(?:[ \t]*\d?(?:>>?|<)&?[ \t]*(?:\"[^\"\n]*\"|[^\s&|<>()]*))+").match(self.text, self.at)
-        if match:
-            self.at = match.end()
+        if not match:
+            return "", False
+        self.at = match.end()
+        found = re.findall(r"(?<![\d>])1?(>>?)[ \t]*(\"[^\"\n]*\"|[^\s&|<>()]+)", match.group())
+        return (found[-1][1], found[-1][0] == ">>") if found else ("", False)
 
     def _simple(self, *, closing: bool) -> str:
         start, quoted, depth = self.at, False, 0

@@ -141,6 +141,16 @@ def _psexec(walker: Walker, _: str, rest: str, state: State) -> None:
         walker.run_line(text, state)
 
 
+def _winrs(walker: Walker, _: str, rest: str, state: State) -> None:
+    """`winrs -r:host [options] command`: the command runs on the host."""
+    host, text = None, rest.strip()
+    while option := re.match(r"[-/](\w+)(?::(\"[^\"]*\"|\S+))?\s*", text):
+        if option.group(1).casefold() in ("r", "remote") and option.group(2):
+            host = re.sub(r"^https?://|:\d+$", "", option.group(2).strip('"'), flags=re.IGNORECASE)
+        text = text[option.end() :]
+    walker.run_line(_outer_quotes_off(text), _there(state, host))
+
+
 def _wmic(walker: Walker, _: str, rest: str, state: State) -> None:
     command = re.search(r"process\s+call\s+create\s+[\"']+(.+?)[\"']+\s*$", rest, re.IGNORECASE)
     node = re.search(r"/node:\s*[\"']?([^\s\"']+)", rest, re.IGNORECASE)
@@ -375,6 +385,7 @@ _PROGRAMS: Mapping[str, Handler] = {
     **dict.fromkeys(("del", "erase", "md", "mkdir", "exit"), _nothing),
     "start": _start,
     "wmic": _wmic,
+    "winrs": _winrs,
     "subst": _subst,
     "forfiles": _forfiles,
     "schtasks": _schtasks,

@@ -257,8 +257,8 @@ class _VbReader:
         match = _CALL.match(text)
         if not match:
             return
-        path = re.sub(r"\s", "", match.group(1))
-        name = path.rpartition(".")[2].casefold()
+        path = match.group(1).strip()
+        name = path.rpartition(".")[2].strip().casefold()
         rest = match.group(2).strip()
         if rest.startswith("(") and rest.endswith(")") and (text[:5].casefold() == "call " or "," not in rest or name == "exec"):
             rest = rest[1:-1]
@@ -277,7 +277,8 @@ class _VbReader:
             raw = RawCopy(tool=tool, source=values[0], destination=values[1], destructive=moves, writes_executables=writes)
             self.walker.copy(raw, self.state, text)
         elif name in ("copy", "move") and values and "." in path:
-            for owner in self.variables.get(path.split(".")[0].casefold(), []):
+            owner_text = path.rpartition(".")[0].strip()
+            for owner in self.value(owner_text) if "(" in owner_text else self.variables.get(path.split(".")[0].strip().casefold(), []):
                 writes = may_hold_executables([owner.text])
                 raw = RawCopy(
                     tool=f"File.{name.title()}",

@@ -202,6 +202,10 @@ class Walker:
         if len(before) < 65536 and len(state.files) < 64:
             state.files[key] = before + line + "\n"
 
+    def forget(self, path: str, state: State) -> None:
+        """A file that the script wrote before is written anew."""
+        state.files.pop(self.normal(path, state), None)
+
     def normal(self, path: str, state: State) -> str:
         """A script's path as a key: absolute where that can be known, lower-case, single backslashes."""
         text = state.absolute(shown(path) if not is_unknown(path) else path).replace("/", "\\")
@@ -232,7 +236,10 @@ class Walker:
     def text_of(self, path: str, state: State) -> str | None:
         """The text of a file, where it was collected or the script itself wrote it."""
         key = self.find_script(path, state)
-        return None if key is None else state.files.get(key, self.scripts.get(key))
+        if key is None:
+            return None
+        self._entered.add(key)
+        return state.files.get(key, self.scripts.get(key))
 
     def run_script(self, path: str, rest: str, state: State, arguments: tuple[str, ...] | None = None) -> bool:
         """Run a collected script in its interpreter. False where nothing of that name was collected."""
