@@ -189,6 +189,15 @@ def _commands(tree: Tree) -> Iterator[str]:
 
 
 @every_remedy
+def test_what_it_takes_for_plain_text_has_no_line_end(remedy: str) -> None:
+    """A pattern that ends with `$` also fits a text with a line end behind, which ends a command line: what is judged is judged whole."""
+    loose = re.compile(r"is (?:match|search)\('\^[^']*\$'\)")
+    for task in _all(remedy):
+        judged = str(task.body.get("ansible.builtin.assert", {}).get("that"))
+        assert not loose.search(judged.replace('"', "'")), f"{task.name}: use regex(..., match_type='fullmatch')"
+
+
+@every_remedy
 def test_no_command_line_that_changes_something_runs_in_check_mode(remedy: str) -> None:
     for task in _all(remedy):
         if RAW in task.body and task.body.get("check_mode") is False:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from auditor.lab.state import differences, state_of
 from auditor.model.case import Case, CaseCondition, Contingency
 from auditor.store import open_store
 from tests.lab.conftest import own_digest
@@ -87,8 +88,11 @@ def test_a_play_that_changes_a_host_in_check_mode_is_caught(agents: World) -> No
     words = ("--set", "*:service=AcmeAgent", "--finding", _finding(agents, "old-03"), "--remedy", "cheating")
     assert agents.plan(*words).code == 0
     before = agents.digests(("old-03",))
+    states = {name: state_of(machine) for name, machine in agents.lab.machines.items()}
     agents.check()
     assert agents.digests(("old-03",)) != before, "the comparison would not see a cheat"
+    changed = {name for name, machine in agents.lab.machines.items() if differences(states[name], state_of(machine))}
+    assert changed == {"old-03"}, "the comparison of all that lasts would not see a cheat"
 
 
 def test_a_rollback_is_played_and_verified_when_the_finding_stays(agents: World) -> None:
