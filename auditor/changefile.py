@@ -69,6 +69,8 @@ class PlannedWave(NamedTuple):
     name: str
     hosts: tuple[str, ...]
     changes: tuple[Change, ...]
+    places: tuple[str, ...] = ()
+    """Where each of the hosts is written: `file:line:column`."""
 
 
 def load_changes(path: Path, signatures: Mapping[str, Signature], versions: Mapping[str, Sequence[str]]) -> list[PlannedWave]:
@@ -119,7 +121,8 @@ class _Reader:
                 self._wrong((*keys, "name"), f"the name {wave.name!r} is {'taken' if wave.name.strip() else 'empty'}")
             if not wave.changes:
                 self._wrong((*keys, "changes"), "expected at least one change")
-            planned[wave.name] = PlannedWave(wave.name, wave.hosts, tuple(self._changes(wave.changes, (*keys, "changes"))))
+            places = tuple(self._place((*keys, "hosts", place)) for place in range(len(wave.hosts)))
+            planned[wave.name] = PlannedWave(wave.name, wave.hosts, tuple(self._changes(wave.changes, (*keys, "changes"))), places)
         return [planned[name] for name in self._order(found.waves)]
 
     def _order(self, waves: tuple[WaveEntry, ...]) -> list[str]:
@@ -173,6 +176,10 @@ class _Reader:
             return driver_change(read_driver(self._path.parent / text, text), said)
         product = text.partition(",")[0].partition("@")[0].strip().casefold()
         return read_change(kind, text, said, self._signatures, self._versions.get(product, ()))
+
+    def _place(self, keys: Keys) -> str:
+        line, column = self._document.place(keys)
+        return f"{self._path}:{line}:{column}"
 
     def _wrong(self, keys: Keys, message: str) -> None:
         self.problems.append(self._document.problem(keys, "", message))

@@ -55,6 +55,7 @@ def precheck(stored: StoredFleet, wanted: Wanted, now: datetime, waivers: Waiver
     waves: list[Wave] = []
     unknown: list[HostAnswer] = []
     for wave in planned:
+        _known_words(stored, wave)
         chosen = _choose(stored, Wanted(limit=",".join(wave.hosts))) if wave.hosts else default
         changes = tuple(with_altitudes(change, stored.rules.matrix.lists) for change in wave.changes)
         waves.append(Wave(name=wave.name, hosts=chosen.known, changes=changes))
@@ -147,6 +148,15 @@ def _of_group(stored: StoredFleet, group: str) -> dict[str, Known]:
     return found
 
 
+def _known_words(stored: StoredFleet, wave: PlannedWave) -> None:
+    """Every word of a change file names some host. Raises UsageError with its place."""
+    for word, place in zip(wave.hosts, wave.places, strict=False):
+        try:
+            _limited(stored, word.removeprefix("!"))
+        except UsageError as error:
+            raise UsageError(f"{place}: {error.message}", next_step=error.next_step) from error
+
+
 def _limited(stored: StoredFleet, limit: str) -> dict[str, Known]:
     words = [word for word in limit.replace(":", ",").split(",") if word]
     if any(word.startswith("&") for word in words):
@@ -159,7 +169,10 @@ def _limited(stored: StoredFleet, limit: str) -> dict[str, Known]:
         if any(matches_any(wanted or ("*",), name) for name in names) and not any(matches_any(unwanted, name) for name in names):
             found[target.name] = target
     if not found:
-        raise UsageError(f"{limit!r} names no host", next_step="Name hosts, groups, or patterns with *.")
+        known = sorted({name for target in stored.targets for name in (target.name, *target.groups)})
+        near = difflib.get_close_matches(limit, known, n=3)
+        step = f"Near to it: {', '.join(near)}." if near else "Name hosts, groups, or patterns with *."
+        raise UsageError(f"{limit!r} names no host", next_step=step)
     return found
 
 

@@ -152,13 +152,21 @@ def _driver(selector: DriverSelector, known: Known) -> Iterator[Fault]:
             yield ("sha256", number), "expected 64 hex digits in lower case"
 
 
-def _times(selector: DriverSelector | FileSelector, *fields: str) -> Iterator[Fault]:
-    for field in fields:
+def _times(selector: DriverSelector | FileSelector, first: str, last: str) -> Iterator[Fault]:
+    ends: list[float] = []
+    for field in (first, last):
         if (text := getattr(selector, field)) is not None:
             try:
-                seconds(text)
+                ends.append(seconds(text))
             except ValueError as error:
                 yield (field,), f"expected a time such as 2003-10-24T23:57:03Z: {error}"
+    yield from _ordered(ends, selector, first, last)
+
+
+def _ordered(ends: Sequence[float | Decimal], selector: object, first: str, last: str) -> Iterator[Fault]:
+    """A range ends no earlier than it begins."""
+    if len(ends) == 2 and ends[0] > ends[1]:
+        yield (last,), f"nothing lies from {getattr(selector, first)} to {getattr(selector, last)}: the ends contradict each other"
 
 
 def _file(selector: FileSelector, known: Known) -> Iterator[Fault]:
@@ -171,12 +179,14 @@ def _file(selector: FileSelector, known: Known) -> Iterator[Fault]:
 
 def _filter(selector: FilterSelector, known: Known) -> Iterator[Fault]:
     del known
+    ends: list[Decimal] = []
     for field in ("altitude_from", "altitude_to"):
         if (text := getattr(selector, field)) is not None:
             try:
-                Decimal(text)
+                ends.append(Decimal(text))
             except InvalidOperation:
                 yield (field,), f"expected an altitude such as 320000, got {text!r}"
+    yield from _ordered(ends, selector, "altitude_from", "altitude_to")
 
 
 def _allocation(selector: FilterSelector, known: Known) -> Iterator[Fault]:
@@ -264,6 +274,8 @@ def _setting(selector: SettingSelector, known: Known) -> Iterator[Fault]:
     yield from check_key(selector.key, "key")
     if not selector.equals and all(v is None for v in (selector.present, selector.pattern, selector.at_least, selector.at_most)):
         yield (), "expected equals, pattern, at_least, at_most or present"
+    if selector.at_least is not None and selector.at_most is not None and selector.at_least > selector.at_most:
+        yield ("at_most",), f"no number is at least {selector.at_least} and at most {selector.at_most}"
 
 
 def check_key(key: str, field: str) -> Iterator[Fault]:

@@ -99,6 +99,12 @@ def test_the_digest_is_over_every_byte_and_not_over_the_place(tmp_path: Path) ->
         ),
         (rule(when="{product: {vendor: Nobody}}"), "no product fits this selector"),
         (rule(when="{filter: {altitude_from: high}}"), "expected an altitude such as 320000"),
+        (rule(when="{filter: {altitude_from: '400', altitude_to: '300'}}"), "nothing lies from 400 to 300: the ends contradict each other"),
+        (
+            rule(when="{driver: {name: a, linked_from: '2004-01-01T00:00:00Z', linked_to: '2003-01-01T00:00:00Z'}}"),
+            "nothing lies from 2004-01-01T00:00:00Z to 2003-01-01T00:00:00Z",
+        ),
+        (rule(when="{setting: {key: X, at_least: 3, at_most: 2}}"), "no number is at least 3 and at most 2"),
         (rule(when="{os: {}}"), "says nothing of the operating system"),
         (rule(when="{os: {generation: ['2004']}}"), "invalid enum value '2004'"),
         (rule(when="{update: {any_of: [4474419]}}"), "expected `str`, got `int`: put it in quotes"),

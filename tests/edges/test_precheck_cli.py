@@ -236,6 +236,14 @@ def test_a_change_file_without_hosts_takes_those_of_the_command_line(
     _refused([*world, "--change", str(tmp_path / "plan.yml")], capsys, "no host is named")
 
 
+def test_a_word_for_hosts_in_a_change_file_is_told_with_its_place(
+    world: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    plan = tmp_path / "plan.yml"
+    plan.write_text("waves:\n  - {name: a, hosts: [A, wep], changes: [{remove: acme-guard}]}\n")
+    _refused([*world, "--change", str(plan)], capsys, f"{plan}:2:25: 'wep' names no host", "Near to it: web")
+
+
 @pytest.mark.parametrize(
     ("text", "place"),
     [

@@ -85,6 +85,8 @@ def _signature(name: str, said: str, signatures: Mapping[str, Signature]) -> Sig
         return signatures[by_name[name.casefold()]]
     near = difflib.get_close_matches(name.casefold(), [*signatures, *by_name], n=4, cutoff=0.5)
     near += [id_ for id_ in signatures if name and name.casefold() in id_]
+    words = {word: id_ for id_ in signatures for word in id_.split("-")}
+    near += [words[word] for word in difflib.get_close_matches(name.casefold(), words, n=4, cutoff=0.7)]
     ids = list(dict.fromkeys(by_name.get(word, word) for word in near))[:4]
     step = f"Near to it: {', '.join(ids)}." if ids else "`auditor matrix list --products` shows all."
     raise UsageError(f"{said}: there is no product {name!r}", next_step=step)
