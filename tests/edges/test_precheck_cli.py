@@ -241,7 +241,7 @@ def test_a_word_for_hosts_in_a_change_file_is_told_with_its_place(
 ) -> None:
     plan = tmp_path / "plan.yml"
     plan.write_text("waves:\n  - {name: a, hosts: [A, wep], changes: [{remove: acme-guard}]}\n")
-    _refused([*world, "--change", str(plan)], capsys, f"{plan}:2:25: 'wep' names no host", "Near to it: web")
+    _refused([*world, "--change", str(plan)], capsys, f"{plan}:2:26: 'wep' names no host", "Near to it: web")
 
 
 @pytest.mark.parametrize(
