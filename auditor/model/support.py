@@ -50,6 +50,8 @@ class GridStatement(msgspec.Struct, frozen=True, kw_only=True):
     confidence: Confidence
     source: str
     rule: str = ""
+    some: bool = False
+    """Whether a rule is about some versions, editions or states of the product only."""
 
 
 class GridCell(msgspec.Struct, frozen=True, kw_only=True):

@@ -14,6 +14,8 @@ from auditor.report.text import safe_text
 
 MARKS = {"supported": "yes", "conflicts": "CONFLICT", "unsupported": "no", "unknown": "."}
 """What a cell of the table prints."""
+SIGNS = {"supported": "\u2713", "conflicts": "\u2715", "unsupported": "\u2013", "unknown": "\u00b7"}
+"""What a cell of a page's wide table shows, where words find no room."""
 
 
 def grids_table(grids: Sequence[Grid], width: int) -> str:
@@ -81,8 +83,12 @@ def grids_html(grids: Sequence[Grid], digest: str) -> str:
     folder = files("auditor.report").joinpath("templates")
     style = "".join(folder.joinpath(name).read_text(encoding="utf-8") for name in ("report.css", "grid_matrix.css"))
     page = environment.get_template("grid_matrix.html.j2")
-    text = page.render(grids=grids, digest=digest, marks=MARKS, style=Markup(style), policy=content_policy(style))  # noqa: S704 - our own files
+    text = page.render(grids=grids, digest=digest, marks=_page_marks, style=Markup(style), policy=content_policy(style))  # noqa: S704 - our own files
     return text.rstrip("\n") + "\n"
+
+
+def _page_marks(found: Grid) -> dict[str, str]:
+    return SIGNS if _wide(found) else MARKS
 
 
 def pairs(row: GridRow, found: Grid) -> list[tuple[str, GridCell]]:

@@ -72,6 +72,12 @@ def test_a_rule_about_a_product_on_a_system() -> None:
     assert cell(systems_grid(knowledge(rules=(old,))), "acme-guard", "xp").answer == "conflicts"
 
 
+def test_a_rule_about_some_versions_makes_the_answer_depend_on_the_version() -> None:
+    for version, depends in (({}, False), ({"version": "vers:windows/<9"}, True)):
+        old = rule(applies_to={"os": {"generation": ["xp"]}}, when={"product": {"id": "acme-guard", **version}})
+        assert cell(systems_grid(knowledge(rules=(old,))), "acme-guard", "xp").depends is depends
+
+
 def test_named_products_have_rows_even_where_nothing_is_said() -> None:
     assert [row.product for row in systems_grid(knowledge(), ["other-shield"]).rows] == ["other-shield"]
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import get_args
 
+from auditor.analysis.conditions.condition import selectors_of
 from auditor.model.grade import SEVERITIES
 from auditor.model.pattern import compile_pattern
 from auditor.model.rule import Matrix, Rule
@@ -82,7 +83,7 @@ def _grid(title: str, matrix: Matrix, rows: Sequence[str], columns: Sequence[str
 
 def _cell(statements: Sequence[GridStatement]) -> GridCell:
     says = tuple(statement.says for statement in statements)
-    return GridCell(answer=answer_of(says), statements=tuple(statements), depends=len(set(says)) > 1)
+    return GridCell(answer=answer_of(says), statements=tuple(statements), depends=len(set(says)) > 1 or any(s.some for s in statements))
 
 
 def _of_statement(statement: Statement) -> GridStatement:
@@ -94,7 +95,14 @@ def _of_statement(statement: Statement) -> GridStatement:
 
 def _of_rule(rule: Rule) -> GridStatement:
     source = next((text for text in rule.references if text.startswith("http")), "")
-    return GridStatement(kind="rule", says="conflicts", text=rule.title, confidence=rule.confidence, source=source, rule=rule.id)
+    asked = (selector for part in _required(rule) for _, selector in selectors_of(part))
+    some = any(_of_some(selector) for selector in asked if isinstance(selector, ProductSelector))
+    return GridStatement(kind="rule", says="conflicts", text=rule.title, confidence=rule.confidence, source=source, rule=rule.id, some=some)
+
+
+def _of_some(selector: ProductSelector) -> bool:
+    """Whether more is asked of a product than that it runs."""
+    return any(getattr(selector, field) is not None for field in ("version", "engine", "definitions", "edition", "role"))
 
 
 def _required(rule: Rule) -> Iterator[Condition]:
