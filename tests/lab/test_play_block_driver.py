@@ -20,11 +20,13 @@ DRIVERS = """\
       AcmeBoot: {start: boot, type: kernel}
       AcmeNet: {start: system, type: kernel, group: NDIS}
       AcmeHeld: {start: system, type: kernel}
+      AcmeOne: {start: system, type: kernel}
     services: {AcmeAV: {image: 'C:\\Acme\\av.exe', start: auto, state: running, depends: [AcmeFlt]}}
     class_filters: {'{4d36e967-e325-11ce-bfc1-08002be10318}': {upper: [partmgr, acmedisk]}}
+    registry: {'HKLM\\SYSTEM\\CurrentControlSet\\Enum\\SCSI\\Disk&Ven_A\\4&1': {Class: DiskDrive, LowerFilters: [AcmeOne]}}
     held: {manager: {services: [AcmeHeld]}}
 """
-HOSTS = {"old-03": "windows-2003", "new-22": "windows-2022", **{f"more-{n}": "windows-2019" for n in range(6)}}
+HOSTS = {"old-03": "windows-2003", "new-22": "windows-2022", **{f"more-{n}": "windows-2019" for n in range(7)}}
 FLEET = "title: drivers that are to be blocked\nhosts:\n" + "".join(
     f"  {name}:\n    base: {base}\n    network: {{computer_name: {name.replace('-', '').upper()}}}\n{DRIVERS}"
     for name, base in HOSTS.items()
@@ -67,7 +69,8 @@ def test_blocked_and_taken_back_on_both_ways(drivers: Bench) -> None:
 
 
 REFUSED = {
-    "AcmeDisk": "a class filter",
+    "AcmeDisk": "0x7B",
+    "AcmeOne": "0x7B",
     "AcmeBoot": "start type 0",
     "AcmeNet": "group NDIS",
     "Tcpip": "start with",
@@ -79,7 +82,7 @@ REFUSED = {
 @pytest.mark.parametrize("way", ["modules", "raw"])
 def test_what_windows_needs_is_never_blocked(drivers: Bench, way: Way) -> None:
     before = drivers.states()
-    hosts = dict(zip((f"more-{n}" for n in range(6)), REFUSED, strict=True))
+    hosts = dict(zip((f"more-{n}" for n in range(7)), REFUSED, strict=True))
     result = drivers.run(PLAY, {host: {"driver": name} for host, name in hosts.items()}, ways=dict.fromkeys(hosts, way))
     assert outcomes(result) == dict.fromkeys(hosts, "refused"), result.failed
     for host, name in hosts.items():

@@ -274,17 +274,16 @@ def _get_item(values: Values, bound: Bound, given: Any) -> Any:  # noqa: ARG001
 
 
 def _get_item_property(values: Values, bound: Bound, given: Any) -> Any:  # noqa: ARG001
-    """Values of a key, or of all keys below it where the path ends with a star; files are none of the lab's here."""
+    """Values of a key, or of all keys that a path with stars for whole levels names; files are none of the lab's here."""
     path = str(bound.get("literalpath") or bound.get("path", 0, ""))
-    below = path.endswith("\\*")
-    name = registry_path(path.removesuffix("\\*"))
-    key = values.machine.registry.key(name) if name else None
-    if key is None:
+    name = registry_path(path)
+    found = [key for _, key in values.machine.registry.expand(name)] if name else []
+    if not found and "*" not in path:
         raise CmdletError(f"Get-ItemProperty : Cannot find path '{path}' because it does not exist.")
     return [
-        {value.name: list(value.data) if isinstance(value.data, tuple) else value.data for value in found.values()}
-        | {"PSChildName": found.name}
-        for found in (key.subkeys() if below else (key,))
+        {value.name: list(value.data) if isinstance(value.data, tuple) else value.data for value in key.values()}
+        | {"PSChildName": key.name}
+        for key in found
     ]
 
 
