@@ -74,22 +74,37 @@ def _folders(machine: Machine, sheet: Sheet) -> None:
 
 
 def jobs(machine: Machine, ask: Ask, sheet: Sheet) -> None:
-    """Policy of Windows Server Backup and tables of cron; agents of SQL Server are gaps."""
+    """Policy of Windows Server Backup, tables of cron, and jobs of SQL Agent where the account may log on to SQL Server."""
     if not machine.may_read(_INSTANCES) or not machine.may_read(_POLICY):
         raise Ended("denied", DENIED)
-    key = machine.registry.key(_INSTANCES)
-    for value in key.values() if key else ():
-        agent = "SQLSERVERAGENT" if value.name.upper() == "MSSQLSERVER" else f"SQLAgent${value.name}"
-        service = machine.registry.key(rf"{SERVICES}\{agent}")
-        if service is not None and machine.registry.number(rf"{SERVICES}\{agent}", "Start") != _DISABLED:
-            where = f"jobs of SQL Agent of the instance {value.name} lie in its database msdb"
-            sheet.gap(agent, "command", f"{where}: not supported without a logon to SQL Server")
     policy = machine.registry.key(_POLICY)
     for value in policy.values() if policy else ():
         sheet.row(scheduler="windows_server_backup_policy", name=value.name, step=None, command=text_of(value.data), enabled=None)
     for glob in ask.job_files:
         for file in find_files(machine, glob):
             _table(machine, sheet, file)
+    _agents(machine, sheet)
+
+
+def _agents(machine: Machine, sheet: Sheet) -> None:
+    key = machine.registry.key(_INSTANCES)
+    for value in key.values() if key else ():
+        agent = "SQLSERVERAGENT" if value.name.upper() == "MSSQLSERVER" else f"SQLAgent${value.name}"
+        service = machine.registry.key(rf"{SERVICES}\{agent}")
+        if service is not None and machine.registry.number(rf"{SERVICES}\{agent}", "Start") != _DISABLED:
+            _agent_jobs(machine, sheet, value.name, agent)
+
+
+def _agent_jobs(machine: Machine, sheet: Sheet, instance: str, agent: str) -> None:
+    found = {name.upper(): jobs for name, jobs in machine.facts.sql_agent.items()}.get(instance.upper())
+    if found is None:
+        where = f"jobs of SQL Agent of the instance {instance} lie in its database msdb, which does not answer this account"
+        sheet.gap(agent, "command", f"{where}: Login failed for user.")
+        return
+    for name, job in sorted(found.items()):
+        for number, step in enumerate(job.steps, 1):
+            place = f"{number} {step.subsystem}: {step.name}"
+            sheet.row(scheduler=f"sql_agent {instance}", name=name, step=place, command=step.command, enabled=job.enabled)
 
 
 def _table(machine: Machine, sheet: Sheet, file: LabFile) -> None:

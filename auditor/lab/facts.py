@@ -15,7 +15,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta
 
-from auditor.lab.facts_activity import EventFacts, LogFacts, LogonFacts, TaskFacts
+from auditor.lab.facts_activity import AgentJobFacts, EventFacts, LogFacts, LogonFacts, TaskFacts
 from auditor.lab.facts_change import DropFacts, HeldFacts, PackageFacts, ProgramCommands, RestartFacts
 from auditor.lab.facts_software import DefenderFacts, DriverFacts, FileFacts, ProgramFacts, ServiceFacts, ShareFacts
 from auditor.lab.facts_types import Bytes, Dword, Facts, Hex, Name, Text, Time
@@ -229,6 +229,8 @@ class HostFacts(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     logs: dict[Name, LogFacts] = {}
     sessions: dict[Name, SessionFacts] = {}
     """By any label."""
+    sql_agent: dict[Name, dict[Name, AgentJobFacts]] = {}
+    """Instance of SQL Server to its jobs, where the auditor's account may log on to it; other instances refuse it."""
     defender: DefenderFacts | None = None
     """Null where this Windows has no Defender that tells of itself."""
     updates: dict[Name, UpdateFacts] = {}

@@ -81,6 +81,21 @@ class LogonFacts(Facts, frozen=True, kw_only=True):
     package: Text = "NTLM"
 
 
+class AgentStepFacts(Facts, frozen=True, kw_only=True):
+    """A step of a job of SQL Agent."""
+
+    command: LongText
+    subsystem: Literal["CmdExec", "PowerShell", "TSQL", "SSIS", "ActiveScripting"] = "CmdExec"
+    name: Text = "step"
+
+
+class AgentJobFacts(Facts, frozen=True, kw_only=True):
+    """A job of SQL Agent."""
+
+    enabled: bool = True
+    steps: tuple[AgentStepFacts, ...] = ()
+
+
 class LogFacts(Facts, frozen=True, kw_only=True):
     """An event log as a whole."""
 

@@ -20,6 +20,7 @@ COMPUTED = {
 NEW = {
     "Collections.ArrayList": "a list",
     "Collections.Hashtable": "a map",
+    "Data.SqlClient.SqlConnection": "SQL Server of the same machine; the test below looks at what is asked",
     "DateTime": "a time",
     "Diagnostics.EventLog": "event log of 2003, read",
     "Diagnostics.ProcessStartInfo": "listings of Windows' own tools; the test below looks at its fields",
@@ -83,7 +84,7 @@ STATIC = {
     "[Microsoft.Win32.Registry]::LocalMachine": "opened to read only: OpenSubKey takes one argument, see below",
     "[Microsoft.Win32.Registry]::Users": "the same; hives that are loaded, none is loaded for it",
     "[PowerShell]::Create": "runs a section in its runspace",
-    "[Reflection.Assembly]::LoadWithPartialName": "loads System.ServiceProcess or System.Core of Windows' own .NET",
+    "[Reflection.Assembly]::LoadWithPartialName": "loads System.ServiceProcess, System.Core or System.Data of Windows' own .NET",
     "[ScriptBlock]::Create": "bootstrap only: the bundle",
     "[Security.Principal.WindowsBuiltInRole]::Administrator": "a constant",
     "[Security.Principal.WindowsIdentity]::GetCurrent": "the account",
@@ -145,6 +146,13 @@ MEMBERS_BY_SCRIPT = {
         "DefragRecommended": "of its answer",
         "ReturnValue": "of its answer",
     },
+    "jobs.ps1": {
+        "CommandText": "the one SELECT",
+        "CommandTimeout": "its deadline",
+        "CreateCommand": "the SELECT",
+        "ExecuteReader": "reads its rows",
+        "Open": "the connection",
+    },
     "run.ps1": {
         "Arguments": "of the listing",
         "CreateNoWindow": "of the listing",
@@ -164,6 +172,7 @@ MEMBERS_BY_SCRIPT = {
 ASSIGNED = {
     "logs.ps1": {"$query.ReverseDirection"},
     "core.ps1": {"$shell.Runspace"},
+    "jobs.ps1": {"$command.CommandText", "$command.CommandTimeout"},
     "run.ps1": {
         f"$start.{name}"
         for name in ("FileName", "Arguments", "UseShellExecute", "CreateNoWindow", "RedirectStandardOutput", "StandardOutputEncoding")

@@ -198,6 +198,23 @@ def test_windows_move_with_the_request(machines: dict[str, Machine]) -> None:
     assert whole["events"].coverage[0].oldest == (NOW - timedelta(days=160)).strftime("%Y-%m-%d") + "T00:11:09Z"
 
 
+def test_jobs_of_sql_agent_where_the_account_may_log_on(tmp_path: Path) -> None:
+    sql = "HKLM\\SOFTWARE\\Microsoft\\Microsoft SQL Server\\Instance Names\\SQL"
+    agents = {"SQLSERVERAGENT": "auto", "SQLAgent$TWO": "auto", "SQLAgent$OFF": "disabled"}
+    services = "{" + ", ".join(f"'{name}': {{image: a.exe, start: {start}}}" for name, start in agents.items()) + "}"
+    job = "{ship: {steps: [{command: 'xcopy D:\\bak \\\\srvb\\bak', name: copy}, {command: SELECT 1, subsystem: TSQL}]}}"
+    host = (
+        f"  file-1:\n    services: {services}\n    registry: {{'{sql}': {{MSSQLSERVER: M, TWO: N, 'OFF': O}}}}\n"
+        f"    sql_agent: {{MSSQLSERVER: {job}}}\n"
+    )
+    found = _decoded(_patched(tmp_path, host)["file-1"]).jobs
+    assert [(r.scheduler, r.name, r.step, r.enabled) for r in found.records] == [
+        ("sql_agent MSSQLSERVER", "ship", "1 CmdExec: copy", True),
+        ("sql_agent MSSQLSERVER", "ship", "2 TSQL: step", True),
+    ]
+    assert (found.status, [(gap.record, gap.field) for gap in found.gaps]) == ("partial", [("SQLAgent$TWO", "command")])
+
+
 def test_drives_that_the_account_of_a_task_keeps_mapped(tmp_path: Path) -> None:
     hive = "HKU\\S-1-5-21-11-22-33-1104"
     names = "USERNAME: svc, USERDOMAIN: CORP"

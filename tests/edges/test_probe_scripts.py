@@ -117,6 +117,18 @@ def test_own_functions_hide_no_command_of_windows() -> None:
     assert "Invoke-Expression" not in OWN
 
 
+def test_sql_server_is_asked_one_select_and_nothing_else() -> None:
+    text = SCRIPTS["jobs.ps1"]
+    (query,) = re.findall(r"^\$query = '([^']*)'$", text, re.MULTILINE)
+    assert query.startswith("SELECT ")
+    assert not re.search(
+        r";|--|/\*|\b(?:INTO|EXEC|UPDATE|INSERT|DELETE|MERGE|DROP|ALTER|CREATE|OPENROWSET|OPENQUERY|xp_\w+|sp_\w+)\b", query, re.IGNORECASE
+    )
+    assert re.findall(r"CommandText = (.*)", text) == ["$query"]
+    assert "Integrated Security=SSPI" in text
+    assert "'lpc:." in text
+
+
 def test_only_listed_wmi_classes_are_asked_for() -> None:
     named = {name for text in SCRIPTS.values() for name in re.findall(r"\b(?:Win32|CIM|MSFT|StdReg)\w*", re.sub(r"(?m)^\s*#.*$", "", text))}
     assert named - {"CimInstance", "CimInstanceProperties"} - allowed.WMI_CLASSES - {"Win32", "Win32Exception"} == set()
@@ -156,7 +168,7 @@ def test_one_method_of_wmi_is_called_in_one_place_and_only_reads() -> None:
 
 def test_assemblies_are_windows_own() -> None:
     loaded = {name for text in SCRIPTS.values() for name in re.findall(r"LoadWithPartialName\((.*?)\)", text)}
-    assert loaded == {"'System.ServiceProcess'", "'System.Core'"}
+    assert loaded == {"'System.ServiceProcess'", "'System.Core'", "'System.Data'"}
 
 
 @pytest.mark.parametrize(

@@ -133,6 +133,24 @@ def test_jobs_of_other_schedulers() -> None:
     ]
 
 
+def test_steps_of_sql_agent_say_what_they_are() -> None:
+    jobs = (
+        JobRecord(
+            scheduler="sql_agent X",
+            name="a",
+            step="1 CmdExec: ship",
+            command="cd /d D:\\bak\r\nxcopy D:\\bak \\\\SRVB\\bak /e",
+            enabled=True,
+        ),
+        JobRecord(scheduler="sql_agent X", name="b", step="2 PowerShell: ship", command="Copy-Item D:\\a -Destination \\\\SRVC\\b"),
+        JobRecord(
+            scheduler="sql_agent X", name="c", step="3 TSQL: ship", command="BACKUP DATABASE x TO DISK = '\\\\SRVD\\b\\x.bak'\r\ncopy a b"
+        ),
+        JobRecord(scheduler="sql_agent X", name="d", step="4 SSIS: ship", command="/FILE x.dtsx"),
+    )
+    assert [j.destination.host for j in copy_jobs(snapshot(jobs=jobs))] == ["SRVB", "SRVC", "SRVD"]
+
+
 def test_one_script_can_not_hide_the_copies_of_the_others() -> None:
     bomb = ScriptRecord(path=r"C:\s\bomb.cmd", text="for %%a in (1 2 3 4 5 6 7 8 9 10) do " * 7 + "echo x")
     jobs = copy_jobs(snapshot(task("\\Bomb", r"C:\s\bomb.cmd"), task("\\Good", "xcopy", r"C:\a \\SRVB\c"), scripts=(bomb,)))

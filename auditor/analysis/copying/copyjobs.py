@@ -9,6 +9,7 @@ Rules of this file:
 from __future__ import annotations
 
 import functools
+import re
 from collections.abc import Callable, Iterable
 
 import msgspec
@@ -130,13 +131,20 @@ class _HostReader:
             if record.command is None or (record.enabled is False and not self.include_disabled):
                 continue
             frame = Frame("jobs", f"{record.scheduler}\\{record.name}", record.step or "command", record.command[:1000])
-            yield from self._walk([frame], functools.partial(self._step, cleaned(record.command)), None, record.enabled)
+            yield from self._walk([frame], functools.partial(self._step, cleaned(record.command), record.step or ""), None, record.enabled)
 
-    def _step(self, text: str) -> None:
-        """A job step may be Transact-SQL or a command line."""
+    def _step(self, text: str, step: str) -> None:
+        """A job step may be Transact-SQL, command lines or a script; one of SQL Agent says which (`2 PowerShell: copy`)."""
         state = self._state()
-        read_sql(self.walker, text, state)
-        self.walker.run_line(text, state)
+        said = re.match(r"\d+ (\w+): ", step)
+        kind = said.group(1).casefold() if said else ""
+        if kind in ("powershell", "activescripting"):
+            INTERPRETERS["powershell" if kind == "powershell" else "vbscript"](self.walker, text, state)
+            return
+        if kind != "cmdexec":
+            read_sql(self.walker, text, state)
+        for line in text.splitlines() if kind not in ("tsql", "ssis") else ():
+            self.walker.run_line(line, state)
 
     def _uncalled(self) -> Iterable[CopyJob]:
         """Scripts that were collected because something calls them in a way that could not be followed: their arguments are unknown."""

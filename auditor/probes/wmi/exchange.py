@@ -92,7 +92,7 @@ def jobs(survey: Survey, sheet: Sheet) -> Steps[None]:
         key = rf"{SERVICES_KEY}\{agent}"
         if (yield from registry.exists(key)) and (yield from registry.number(key, "Start")) != _DISABLED:
             where = f"jobs of SQL Agent of the instance {name} lie in its database msdb"
-            sheet.gap(agent, "command", f"{where}: not supported without a logon to SQL Server")
+            sheet.gap(agent, "command", f"{where}: this way asks WMI alone, and no SQL Server")
     for name in (yield from registry.values(_POLICY)) or {}:
         data = text_of_data((yield from registry.data(_POLICY, name)))
         sheet.row(scheduler="windows_server_backup_policy", name=name, step=None, command=data, enabled=None)
