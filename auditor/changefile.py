@@ -21,12 +21,12 @@ from auditor.model.host import DriverRecord
 from auditor.model.signature import Signature
 from auditor.model.whatif import Change, ChangeKind, DriverFile
 
-_KINDS: tuple[ChangeKind, ...] = ("install", "upgrade", "remove", "os_upgrade", "driver")
+_KINDS: tuple[ChangeKind, ...] = ("install", "upgrade", "remove", "os_upgrade", "update", "driver")
 _WITH_FIELDS = ("install", "upgrade")
 
 
 class ChangeEntry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One change: exactly one of the first five."""
+    """One change: exactly one of the first six."""
 
     install: str | None = None
     """PRODUCT[@VERSION], as on the command line."""
@@ -34,6 +34,8 @@ class ChangeEntry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     remove: str | None = None
     os_upgrade: str | None = None
     """GENERATION[@BUILD]."""
+    update: str | None = None
+    """KB number of an update of Windows."""
     driver: str | None = None
     """A driver's file, beside the change file unless it is an absolute path."""
     role: str | None = None

@@ -34,6 +34,7 @@ def _own_flags() -> list[click.Parameter]:
         flag("--upgrade", multiple=True, metavar="PRODUCT@VERSION[,KEY=VALUE...]", help="Bring a product to another version."),
         flag("--remove", multiple=True, metavar="PRODUCT", help="Remove a product."),
         flag("--os-upgrade", multiple=True, metavar="WINDOWS[@BUILD]", help="Bring Windows to another generation, such as 2019."),
+        flag("--update", multiple=True, metavar="KB", help="Install an update of Windows, such as KB4493472."),
         flag("--driver", multiple=True, metavar="FILE", help="Put a driver in place; its file is read."),
         flag("--change", type=click.Path(path_type=Path), metavar="FILE", help="A file of changes, in order and in waves."),
         flag("--max-age", default=MAX_AGE, metavar="AGE", help="Refuse evidence that is older: 7d, 36h, 90m."),
@@ -57,7 +58,7 @@ def precheck(
     """Say what a change would add and cure, for each host: no-go, unknown, go with conditions, or go.
 
     Asks no host: the stored state of the hosts is forked, the change made in the copy, and the rules decided on both. Without --change the
-    changes are made in this order: remove, os-upgrade, upgrade, install, driver. Exits with 2 for no-go and for conditions (0 with
+    changes are made in this order: remove, os-upgrade, upgrade, install, update, driver. Exits with 2 for no-go and for conditions (0 with
     --allow-conditions), 3 for unknown, 0 for go.
     """
     from auditor.precheck import Wanted

@@ -22,7 +22,7 @@ PRECHECK_SCHEMA_VERSION = 1
 IMPACT_SCHEMA_VERSION = 1
 CHANGE_SECTION = "change"
 
-ChangeKind = Literal["remove", "os_upgrade", "upgrade", "install", "driver"]
+ChangeKind = Literal["remove", "os_upgrade", "upgrade", "install", "update", "driver"]
 CHANGE_KINDS: tuple[ChangeKind, ...] = get_args(ChangeKind)
 """In the order in which the command line applies them."""
 Answer = Literal["no-go", "unknown", "go with conditions", "go"]
@@ -72,6 +72,8 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
     """os_upgrade: to which Windows."""
     build: str | None = None
     """os_upgrade: full build `major.minor.build.revision`, where stated."""
+    update: str | None = None
+    """update: the KB number of an update of Windows, such as KB4493472."""
     driver: DriverFile | None = None
 
 

@@ -174,6 +174,7 @@ def test_the_question_has_to_make_sense(world: list[str], tmp_path: Path, capsys
     _refused([*world, "--limit", "x*", *install], capsys, "names no host")
     _refused([*world, "--host", "A", "--install", "acme-gard@10"], capsys, "there is no product 'acme-gard'", "acme-guard")
     _refused([*world, "--host", "A", "--install", "acme-guard@11"], capsys, "acme-guard has no version 11", "Near to it: 10, 9")
+    _refused([*world, "--host", "A", "--update", "4493446"], capsys, "--update 4493446: expected the number of an update", "KB4493472")
     _refused([*world, "--host", "A", "--install", "acme-guard@new"], capsys, "'new' is no version")
     _refused([*world, "--host", "A", *install, "--change", str(tmp_path / "x.yml")], capsys, "--change brings all its changes itself")
 

@@ -203,6 +203,31 @@ QUESTIONS: dict[str, tuple[dict[str, dict[str, Any]], list[Ask], str, dict[str, 
         "go with conditions",
         {"product-out-of-support": "medium", "symantec-9-beside-intel-application-accelerator": "medium"},
     ),
+    "an update that hangs beside this antivirus": (
+        {"A": {**windows(W2012R2), **SOPHOS}},
+        [("update", "KB4493446")],
+        "go with conditions",
+        {"april-2019-updates-beside-antivirus": "medium"},
+    ),
+    "the same update on a host without it": ({"A": windows(W2012R2)}, [("install", "KB4493446")], "go", {}),
+    "the same update once the antivirus is gone": (
+        {"A": {**windows(W2012R2), **SOPHOS}},
+        [("remove", "sophos-endpoint"), ("update", "kb4493446")],
+        "go",
+        {},
+    ),
+    "an update that was withdrawn": (
+        {"A": windows(W2019)},
+        [("update", "KB4524244")],
+        "go with conditions",
+        {"withdrawn-update-kb4524244": "medium"},
+    ),
+    "an update whose signature an old antivirus takes for none": (
+        {"A": {**windows("6.1.7601"), **CLIENT, "programs": [program("Symantec Endpoint Protection", "14.0")]}},
+        [("update", "KB4512506")],
+        "no-go",
+        {"sha2-updates-beside-old-symantec": "high"},
+    ),
     "a version that is out of support": (
         {"A": windows(W2016)},
         [("install", "palo-alto-cortex-xdr@7.3")],
@@ -237,6 +262,13 @@ def test_a_manager_with_clients_does_not_go_before_they_are_moved() -> None:
 def test_a_restart_that_is_pending_comes_first() -> None:
     said = asked({"A": windows(W2019, pending_reboot=["windows_update"])}, ("install", "crowdstrike-falcon"))
     assert [need.kind for need in said.prerequisites if need.met is False] == ["restart"]
+
+
+def test_an_update_that_is_there_already_or_may_be_is_told() -> None:
+    there = asked({"A": {**windows(W2019), "updates": [{"id": "KB5000001"}]}}, ("update", "KB5000001"))
+    assert [(need.kind, need.met) for need in there.prerequisites] == [("restart", True), ("presence", False)]
+    hidden = asked({"A": {**windows(W2019), "updates": {"status": "denied", "reason": "access denied"}}}, ("update", "KB5000001"))
+    assert [(need.kind, need.met) for need in hidden.prerequisites] == [("restart", True), ("presence", None)]
 
 
 def test_a_driver_with_a_blocked_hash_is_no_go_and_its_namesake_is_not(tmp_path: Path) -> None:

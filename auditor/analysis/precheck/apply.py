@@ -13,7 +13,7 @@ from auditor.analysis.precheck.state import NOT_KNOWN, WRITES_IT, State, facts_o
 from auditor.analysis.precheck.windows import upgrade_windows
 from auditor.analysis.products.detect import Detector
 from auditor.model.finding import Product
-from auditor.model.host import DriverRecord, FilterRecord
+from auditor.model.host import DriverRecord, FilterRecord, UpdateRecord
 from auditor.model.signature import Signature
 from auditor.model.whatif import Change, DriverFile
 
@@ -26,6 +26,8 @@ def apply_change(state: State, change: Change, detector: Detector) -> State:
     if change.kind == "os_upgrade":
         present = {p.id for p in facts_of(state, detector).products if not p.remnant}
         return upgrade_windows(state, change, detector.signatures, present)
+    if change.kind == "update":
+        return state.with_records("updates", [UpdateRecord(id=change.update or "")], change.said)
     if change.kind == "driver":
         return _put_driver(state, change, change.driver, detector.signatures) if change.driver is not None else state
     signature = detector.signatures[change.product or ""]

@@ -30,6 +30,8 @@ def prerequisites(fleet: Fleet, facts: HostFacts, change: Change) -> list[Prereq
     """What has to be met on a host just before a change; `fleet` and `facts` are those of that moment."""
     if change.kind == "os_upgrade":
         return [*_restart(facts), *machine(facts, change), *path(facts, change)]
+    if change.kind == "update":
+        return [*_restart(facts), *_update(facts, change)]
     if change.kind == "driver":
         return [*_restart(facts), *_driver(facts, change)]
     signature = facts.signatures[change.product or ""]
@@ -53,6 +55,16 @@ def _restart(facts: HostFacts) -> Iterator[Prerequisite]:
         yield Prerequisite(kind="restart", met=False, text=f"A restart is pending ({words}): restart first.", evidence=evidence)
     else:
         yield Prerequisite(kind="restart", met=True, text="No restart is pending.")
+
+
+def _update(facts: HostFacts, change: Change) -> Iterator[Prerequisite]:
+    """It must not be there yet."""
+    there = next((record for record in facts.sections.updates.records if record.id.casefold() == (change.update or "").casefold()), None)
+    if there is not None:
+        evidence = (facts.evidence("updates", there.id, "id", there.id),)
+        yield Prerequisite(kind="presence", met=False, text=f"{change.update} is installed already.", evidence=evidence)
+    elif (unseen := facts.unseen("updates")) is not None:
+        yield Prerequisite(kind="presence", met=None, text=f"Whether {change.update} is installed already is not known ({unseen}).")
 
 
 def _presence(facts: HostFacts, change: Change, signature: Signature) -> Iterator[Prerequisite]:

@@ -1,4 +1,5 @@
-"""Changes as the user writes them: `PRODUCT[@VERSION][,role=...,parent=...,group=...,with=...,without=...]` and `GENERATION[@BUILD]`.
+"""Changes as the user writes them: `PRODUCT[@VERSION][,role=...,parent=...,group=...,with=...,without=...]` `GENERATION[@BUILD]` and
+`KB` numbers.
 
 Rules of this file:
 1. Names are checked against the matrix at once; a name that is not known is answered with those nearest to it.
@@ -8,6 +9,7 @@ Rules of this file:
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any, cast, get_args
 
@@ -24,6 +26,7 @@ from auditor.model.whatif import Change, ChangeKind, DriverFile
 
 _KEYS = ("role", "parent", "group", "with", "without")
 _LONGEST = 500
+_KB = re.compile(r"KB[0-9]{6,8}", re.IGNORECASE)
 GENERATIONS: tuple[Generation, ...] = get_args(Generation)
 
 
@@ -36,6 +39,8 @@ def read_change(kind: ChangeKind, text: str, said: str, signatures: Mapping[str,
         raise UsageError(f"{said[:60]}…: longer than {_LONGEST} characters")
     if kind == "os_upgrade":
         return _windows(text, said)
+    if kind == "update" or (kind == "install" and _KB.fullmatch(text.strip())):
+        return _update(text.strip(), said)
     head, *rest = [part.strip() for part in text.split(",")]
     name, at, version = head.partition("@")
     signature = _signature(name.strip(), said, signatures)
@@ -57,6 +62,12 @@ def read_change(kind: ChangeKind, text: str, said: str, signatures: Mapping[str,
         group=fields.get("group"),
         parts=_parts(rest, said, signature),
     )
+
+
+def _update(text: str, said: str) -> Change:
+    if not _KB.fullmatch(text):
+        raise UsageError(f"{said}: expected the number of an update of Windows such as KB4493472, got {text!r}")
+    return Change(kind="update", said=said, update=text.upper())
 
 
 def driver_change(file: DriverFile, said: str) -> Change:
