@@ -6,6 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
+from auditor.lab.operate.commands import run_line
+from auditor.lab.operate.said import Context, Said
 from auditor.model.remedy import Way
 from tests.lab.play_bench import Bench, bench, outcomes
 from tests.lab.remediate_world import require_collections
@@ -25,13 +27,23 @@ HOST = """\
       '{root}Twice{job}': {{command: 'C:\\Acme\\twice.exe', triggers: [{{kind: daily, start: '2026-01-05 02:00:00'}}, {{kind: boot}}]}}
     held: {{policy: {{tasks: ['{root}Kept{job}']}}}}
 """
+OWN = """\
+      \\Own:
+        xml: >-
+          <?xml version="1.0" encoding="UTF-16"?><Task version="1.4" xmlns="http://schemas.microsoft.com/windows/2004/02/mit/task">
+          <Triggers><CalendarTrigger><StartBoundary>2026-01-05T02:00:00</StartBoundary><Enabled>true</Enabled><RandomDelay>PT1H</RandomDelay>
+          <ScheduleByDay><DaysInterval>1</DaysInterval></ScheduleByDay></CalendarTrigger></Triggers>
+          <Principals><Principal id="Author"><UserId>S-1-5-18</UserId></Principal></Principals><Settings><Enabled>true</Enabled></Settings>
+          <Actions><Exec><Command>C:\\Acme\\own.exe</Command></Exec></Actions></Task>
+"""
 BASES = {"old-03": "windows-2003", "old-08": "windows-2008r2", "new-22": "windows-2022"}
 
 
 def _host(name: str, base: str) -> str:
     old = base == "windows-2003"
     places = {"root": "" if old else "\\", "folder": "" if old else "\\Acme\\", "job": ".job" if old else ""}
-    return HOST.format(name=name, base=base, computer=name.replace("-", "").upper(), **places)
+    host, held, rest = HOST.format(name=name, base=base, computer=name.replace("-", "").upper(), **places).partition("    held:")
+    return f"{host}{'' if old else OWN}{held}{rest}"
 
 
 FLEET = "title: tasks that are to be changed\nhosts:\n" + "".join(_host(name, base) for name, base in BASES.items())
@@ -47,7 +59,7 @@ def tasks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
 
 
 def test_disabled_and_taken_back_on_both_ways_and_told_to_a_person_on_2003(tasks: Bench) -> None:
-    names = {"old-03": ["Nightly"], "old-08": ["\\Nightly", "\\Sleeps"], "new-22": ["\\Nightly", "\\Acme\\Défrag & pack"]}
+    names = {"old-03": ["Nightly"], "old-08": ["\\Nightly", "\\Sleeps"], "new-22": ["\\Own", "\\Acme\\Défrag & pack"]}
     values = {host: {"task_names": given} for host, given in names.items()}
     before = tasks.states()
     checked = tasks.run("disable_task", values, check=True, ways=WAYS)
@@ -90,7 +102,7 @@ def test_what_is_not_there_or_no_plain_name_is_refused_and_what_a_policy_sets_is
 
 def test_a_start_is_moved_and_moved_back_and_what_is_not_exact_goes_to_a_person(tasks: Bench) -> None:
     at = {"task_name": "\\Nightly", "start_time": "03:30"}
-    values = {"old-03": {**at, "task_name": "Nightly"}, "old-08": at, "new-22": at}
+    values = {"old-03": {**at, "task_name": "Nightly"}, "old-08": at, "new-22": {**at, "task_name": "\\Own"}}
     before = tasks.states()
     checked = tasks.run("retime_task", values, check=True, ways=WAYS)
     assert outcomes(checked) == {"old-03": "person_needed", "old-08": "would_change", "new-22": "would_change"}, checked.failed
@@ -135,4 +147,24 @@ def test_a_copy_job_is_disabled_by_its_task_and_left_to_a_person_where_something
     assert "SQL Server Agent\\Copy" in " ".join(left.reports["old-08"].notes)
     other = tasks.run("disable_copy_job", {"new-22": {**job, "copy_tasks": ["\\Nightly"]}})
     assert (outcomes(other), "does not start what the finding tells of" in other.failed["new-22"]) == ({"new-22": "refused"}, True)
+    assert tasks.changes(before) == {}
+
+
+@pytest.mark.parametrize(
+    ("host", "line"),
+    [
+        ("old-03", "schtasks /change /tn Nightly /disable"),
+        ("old-03", "schtasks /change /tn Nightly /st 03:30:00"),
+        ("old-03", "schtasks /query /xml"),
+        ("new-22", 'schtasks /change /tn "\\Acme\\Défrag & pack" /st 03:30'),
+        ("new-22", "schtasks /change /tn \\Twice /st 03:30"),
+        ("new-22", "schtasks /change /tn \\None /disable"),
+    ],
+)
+def test_the_labs_schtasks_refuses_what_that_windows_refuses(tasks: Bench, host: str, line: str) -> None:
+    machine, before = tasks.machine(host), tasks.states()
+    process = machine.agenda.run("cmd.exe", "x", run_line(machine, line, Context(user="x")))
+    machine.agenda.settle(machine.agenda.now)
+    assert isinstance(process.result, Said)
+    assert process.result.code == 1
     assert tasks.changes(before) == {}
