@@ -181,6 +181,8 @@ def _tasks(source: Source) -> Outcome[Any]:
         except DecodeError as error:
             return failed(error.message, error.place)
     text = decode_text(source.data)[0]
+    if source.name.casefold().endswith(".job") and "\0" in text:
+        return failed("neither the head of a .job file nor text: the file was cut or damaged", "byte 0")
     if text.lstrip().startswith("-----BEGIN") and (data := _armoured(text)) and looks_like_job(data):
         return _tasks(Source(name=source.name, data=data))
     if looks_like_task_xml(text):

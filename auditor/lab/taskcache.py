@@ -20,29 +20,29 @@ _EPOCH = datetime(1601, 1, 1, tzinfo=UTC)
 
 
 def put_task_cache(machine: Machine) -> None:
-    """Id and DynamicInfo of each task that has run."""
+    """Id and DynamicInfo of each task; the last run is 0 where it never ran."""
     if machine.legacy:
         return
     made = _filetime(machine.dial.moment(machine.facts.system.installed))
     for name, task in machine.tasks.items():
-        if task.last_run is None:
-            continue
         number = "{" + str(uuid.uuid5(uuid.NAMESPACE_OID, f"{machine.name}{name}")).upper() + "}"
-        last = _filetime(machine.dial.moment(task.last_run))
+        last = _filetime(machine.dial.moment(task.last_run)) if task.last_run is not None else 0
         data = _DYNAMIC.pack(_VERSION, made, last, 0, (task.last_result or 0) & 0xFFFFFFFF)
         machine.registry.put(rf"{TASK_CACHE}\Tree\{name.lstrip(chr(92))}", "Id", number)
         machine.registry.put(rf"{TASK_CACHE}\Tasks\{number}", "DynamicInfo", data)
 
 
 def last_run(machine: Machine, path: str) -> dict[str, Any]:
-    """Last run in UTC and result of a task, as a row's fields; none where it never ran."""
+    """Last run in UTC and result of a task, as a row's fields, or that it never ran; none where that is not known."""
     number = machine.registry.text(rf"{TASK_CACHE}\Tree{path}", "Id")
     data = machine.registry.data(rf"{TASK_CACHE}\Tasks\{number}", "DynamicInfo") if number else None
     if not isinstance(data, bytes) or len(data) < _DYNAMIC.size:
         return {}
     version, _, last, _, result = _DYNAMIC.unpack_from(data)
-    if version != _VERSION or last <= 0:
+    if version != _VERSION or last < 0:
         return {}
+    if last == 0:
+        return {"state": "never run"}
     return {"last_run": (_EPOCH + timedelta(seconds=last // 10_000_000)).strftime("%Y-%m-%dT%H:%M:%SZ"), "last_result": result}
 
 

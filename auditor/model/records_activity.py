@@ -31,6 +31,7 @@ class TaskReading(msgspec.Struct, frozen=True, kw_only=True):
     next_run: str | None = None
     last_result: int | None = None
     state: str | None = None
+    """As printed; `never run` where the service says that it never did: then there is no last run, else it is not known."""
     user_drives: tuple[str, ...] | None = None
     """Drives that the task's account keeps mapped, as `z: \\\\server\\share`; None where its hive was not loaded or not readable."""
 

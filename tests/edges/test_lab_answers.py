@@ -242,7 +242,7 @@ def test_when_a_task_last_ran_stands_in_the_registry(tmp_path: Path) -> None:
     assert ran.last_run is not None
     assert ran.last_run.endswith("00:05Z")
     assert ran.last_result == 0x800710E0
-    assert "\\Never" not in readings
+    assert (readings["\\Never"].last_run, readings["\\Never"].last_result, readings["\\Never"].state) == (None, None, "never run")
     unseen = _decoded(_patched(tmp_path, task + denied)["file-1"]).tasks
     assert ([r.path for r in unseen.records], unseen.readings) == ([r.path for r in seen.records], ())
     assert [gap.field for gap in unseen.gaps if gap.field == "last_run"] == ["last_run"]

@@ -31,6 +31,7 @@ function Add-LastRun($row) {
         $bytes = Get-Dynamic $row['path']
         if ($null -eq $bytes) { return }
         $time = [BitConverter]::ToInt64($bytes, 12)
+        if ($time -eq 0) { $row['state'] = 'never run' }
         if ($time -le 0 -or $time -gt 2650467743999999999) { return }
         $row['last_run'] = Get-UtcText ([DateTime]::FromFileTimeUtc($time))
         $row['last_result'] = Get-Unsigned ([BitConverter]::ToInt32($bytes, 24))
