@@ -31,7 +31,18 @@ ANSWERS: tuple[Answer, ...] = get_args(Answer)
 
 
 PrerequisiteKind = Literal[
-    "disk", "memory", "restart", "remove_first", "order", "architecture", "presence", "files", "exclusions", "evidence", "afterwards"
+    "disk",
+    "memory",
+    "restart",
+    "remove_first",
+    "order",
+    "architecture",
+    "presence",
+    "files",
+    "exclusions",
+    "protection",
+    "evidence",
+    "afterwards",
 ]
 """`afterwards`: nothing to be met before, but to be done once the change is made."""
 

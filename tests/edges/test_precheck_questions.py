@@ -213,7 +213,7 @@ QUESTIONS: dict[str, tuple[dict[str, dict[str, Any]], list[Ask], str, dict[str, 
     "the same update once the antivirus is gone": (
         {"A": {**windows(W2012R2), **SOPHOS}},
         [("remove", "sophos-endpoint"), ("update", "kb4493446")],
-        "go",
+        "go with conditions",
         {},
     ),
     "an update that was withdrawn": (
@@ -257,6 +257,15 @@ def test_a_manager_with_clients_does_not_go_before_they_are_moved() -> None:
     assert said.answer == "go with conditions"
     assert [need.text for need in said.prerequisites if need.met is False] == ["A is managed by it: move them to another manager first."]
     assert [found.node for found in said.radius.clients] == ["host:A"]
+
+
+def test_a_host_is_not_left_without_a_scanner_unnoticed() -> None:
+    bare = asked({"A": {**windows(W2012), **SOPHOS}}, ("remove", "sophos-endpoint"))
+    assert (bare.answer, [need.met for need in bare.prerequisites if need.kind == "protection"]) == ("go with conditions", [False])
+    both = {**SOPHOS, "services": [*running("WinDefend"), *SOPHOS["services"]], "defender": DEFENDER["defender"]}
+    assert asked({"A": {**windows(W2019), **both}}, ("remove", "sophos-endpoint")).answer == "go"
+    swapped = asked({"A": {**windows(W2012), **SOPHOS}}, ("remove", "sophos-endpoint"), ("install", "eset-endpoint-security@10"))
+    assert not [need for need in swapped.prerequisites if need.kind == "protection"]
 
 
 def test_a_restart_that_is_pending_comes_first() -> None:

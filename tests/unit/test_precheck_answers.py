@@ -127,7 +127,8 @@ def test_what_was_undecided_before_counts_where_the_change_bears_on_it() -> None
 
 def test_removing_cures() -> None:
     said = answer({"A": OLD_SERVER, "B": OLD_SERVER}, world(LOW), ("remove", "acme-guard"))
-    assert (said.answer, rules_in(said.cured)) == ("go", ["guard-is-there"])
+    assert (said.answer, rules_in(said.cured)) == ("go with conditions", ["guard-is-there"])
+    assert [need.kind for need in said.prerequisites if need.met is not True] == ["protection"]
 
 
 def test_a_change_that_touches_another_host_only_is_told_elsewhere() -> None:

@@ -11,6 +11,7 @@ from auditor.analysis.fleet.forking import fork_fleet
 from auditor.analysis.host.facts import HostFacts
 from auditor.analysis.precheck.apply import apply_change
 from auditor.analysis.precheck.compare import Comparison, Side, accept, compare, further_hosts, waits_for_exclusions, waits_for_files
+from auditor.analysis.precheck.leaving import left_bare
 from auditor.analysis.precheck.prerequisites import prerequisites
 from auditor.analysis.precheck.radius import radius_of
 from auditor.analysis.precheck.state import State, facts_of
@@ -173,6 +174,7 @@ def _answer(
         *([_look_at_files(files)] if files else []),
         *(_exclude(delta.finding, waits_for_exclusions(rules, delta.finding)) for delta in excluded),
     ]
+    needs += left_bare(facts, after.fleet.hosts[facts.name], wave.changes)
     return HostAnswer(
         host=facts.name,
         wave=wave.name,
