@@ -66,6 +66,26 @@ INSTALL = """\
         settings: {{SERVERNAME: {{key: 'HKLM\\SOFTWARE\\INTEL\\LANDesk\\VirusProtect6\\CurrentVersion', value: Parent, resolvable: true}}}}
         install: {act}
 """
+SERVER = "{BBBBBBBB-2222-3333-4444-555555555555}"
+SERVERS = ("v-good", "v-password", "v-primary", "v-stop")
+CONVERTED = """\
+  {name}:
+    base: windows-2003
+    network: {{computer_name: {computer}}}
+    restart: {{seconds: 2}}
+    files: {{'C:\\Acme\\client.msi': {{seed: client}}}}
+    registry: {{'HKLM\\SOFTWARE\\INTEL\\LANDesk\\VirusProtect6\\CurrentVersion\\DomainData': {{PrimaryServer: {primary}}}}}
+    programs: {{'{server}': {{name: Symantec AntiVirus Server, version: 10.0.2.2000}}}}
+    packages:
+      server: {{code: '{server}', remove: {{seconds: 1, code: 3010}}{password}}}
+      client:
+        paths: ['C:\\Acme\\client.msi']
+        code: '{code}'
+        conflicts: ['{server}']
+        adds: {{programs: {{'{code}': {{name: Symantec AntiVirus, version: 9.0.3.1000}}}}}}
+        settings: {{SERVERNAME: {{key: 'HKLM\\SOFTWARE\\INTEL\\LANDesk\\VirusProtect6\\CurrentVersion', value: Parent, resolvable: true}}}}
+        install: {{seconds: 1, code: 3010}}
+"""
 PARENT = "  parent-1: {base: windows-2003, network: {computer_name: PARENT1}}\n"
 
 
@@ -82,12 +102,22 @@ FLEET = "title: installers of all kinds\nhosts:\n" + "".join(
 ) + OWN_INSTALLER + "".join(
     INSTALL.format(name=name, computer=_plain(name), code=CLIENT, act=act, vanishes=str(name == "i-gone").lower())
     for name, act in INSTALLS.items()
+) + "".join(
+    CONVERTED.format(
+        name=name, computer=_plain(name), server=SERVER, code=CLIENT, primary=_plain(name) if name == "v-primary" else "PARENT1",
+        password=", password: right" if name == "v-password" else "",
+    )
+    for name in SERVERS
 ) + PARENT  # fmt: skip
 REMOVE: dict[str, object] = {"product_names": ["Acme Tool"], "restart_deadline_seconds": 9, "installer_deadline_seconds": 40}
 ADD: dict[str, object] = {
     "product_family": "sav", "parent": "PARENT1", "client_package": "C:\\Acme\\client.msi", "client_names": ["Symantec AntiVirus"],
     "client_version": "9.0.3.1000", "manager_version": "9.0.3.1000", "client_properties": "NETWORKTYPE=1 SERVERNAME=PARENT1",
     "parent_deadline_seconds": 5, "restart_deadline_seconds": 9, "installer_deadline_seconds": 40,
+}  # fmt: skip
+CONVERT: dict[str, object] = {
+    "managed_parent": "PARENT1", "client_package": "C:\\Acme\\client.msi", "client_properties": "NETWORKTYPE=1 SERVERNAME=PARENT1",
+    "client_not_newer_than_parent": True, "console": "not_there", "restart_deadline_seconds": 60, "installer_deadline_seconds": 40,
 }  # fmt: skip
 
 
@@ -151,6 +181,28 @@ def test_installations_end_as_their_installer_says(products: Bench) -> None:
     again = products.run("install_managed_client", {name: values[name] for name in well}, restart=True, ways=ways)
     assert (outcomes(again), again.changed) == (dict.fromkeys(well, "nothing_to_do"), {})
     assert products.changes(after) == {}
+
+
+def test_a_server_becomes_a_client_or_is_left_where_it_stops(products: Bench) -> None:
+    values = dict.fromkeys(SERVERS, CONVERT)
+    ways: dict[str, Way] = dict.fromkeys(values, "raw")
+    secrets = {"v-password": {"uninstall_password": "wrong"}}
+    before = products.states()
+    checked = products.run("convert_server_to_managed_client", values, check=True, ways=ways, secrets=secrets)
+    assert outcomes(checked) == {**dict.fromkeys(values, "would_change"), "v-primary": "refused"}, checked.failed
+    assert products.changes(before) == {}, "check mode changed a host"
+
+    stopped = products.run("convert_server_to_managed_client", {"v-stop": CONVERT}, ways=ways)
+    assert (outcomes(stopped), stopped.reports["v-stop"].restart_needed) == ({"v-stop": "person_needed"}, True), stopped.failed
+    done = products.run("convert_server_to_managed_client", values, restart=True, ways=ways, secrets=secrets)
+    assert outcomes(done) == {"v-good": "done", "v-password": "failed", "v-primary": "refused", "v-stop": "refused"}, done.failed
+    assert "uninstall password" in done.failed["v-password"]
+    assert "a restart is due first" in done.failed["v-stop"]
+    assert (products.machine("v-good").restarts, done.reports["v-good"].restart_needed) == (2, False)
+    _nothing_left(products, set(values))
+    after = products.states()
+    again = products.run("convert_server_to_managed_client", {"v-good": CONVERT}, restart=True, ways=ways)
+    assert (outcomes(again), again.changed, products.changes(after)) == ({"v-good": "nothing_to_do"}, {}, {})
 
 
 def _nothing_left(products: Bench, hosts: set[str]) -> None:
