@@ -71,7 +71,7 @@ def unresolved(path: str | None, reason: str) -> Place:
 
 def remote(host: str, share: str | None, path: str | None, own_names: Collection[str] = ()) -> Place:
     """A place on another machine, unless the host's name is one of the machine itself, a client's folder or a placeholder."""
-    name = host.strip().strip("[]") if host.startswith("[") and ":" in host else host.strip()
+    name = _plain_name(host.strip().strip("[]") if host.startswith("[") and ":" in host else host.strip())
     rest = shown(path) if path else None
     if _LOOPBACK.fullmatch(name) or name.casefold() in {n.casefold() for n in own_names}:
         return Place(CopyEnd(kind="local", share=share, path=rest))
@@ -82,6 +82,14 @@ def remote(host: str, share: str | None, path: str | None, own_names: Collection
     if is_placeholder(name, share):
         return Place(CopyEnd(kind="unresolved", share=share, path=rest), f"{name} stands for a name that was never filled in")
     return Place(CopyEnd(kind="remote", host=name, share=share, path=rest))
+
+
+def _plain_name(name: str) -> str:
+    """The name without the dot that ends a whole one; `fe80--1s4.ipv6-literal.net` is how a share's path writes fe80::1%4."""
+    literal = re.fullmatch(r"([0-9A-Fa-f-]{2,39})(?:s\w{1,20})?\.ipv6-literal\.net\.?", name, re.IGNORECASE)
+    if literal and not _LOOPBACK.fullmatch(name):
+        return literal.group(1).replace("-", ":")
+    return name.removesuffix(".") if len(name) > 1 else name
 
 
 def is_placeholder(host: str, share: str | None = None) -> bool:

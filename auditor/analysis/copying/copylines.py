@@ -78,12 +78,21 @@ class CommandReader:
         return [job_of(found, self._host) for found in walker.found]
 
 
+_ALIASES = frozenset({"cp", "cpi", "mv", "mi", "gci", "ls", "gi"})
+"""Aliases of cmdlets that cmd.exe has no command for."""
+_INTO_CMDLET = re.compile(r"\|\s*(?:Copy-Item|Move-Item|cpi|mi|ForEach-Object|%\s*\{)", re.IGNORECASE)
+
+
 def is_cmdlet(line: str) -> bool:
-    """Whether a line is PowerShell's: it starts with a cmdlet (`Copy-Item`; its aliases cmd.exe has too) or with a type's method."""
+    """Whether a line is PowerShell's: it starts with a cmdlet (`Copy-Item`) or an alias that cmd.exe does not know, or with a type's
+    method, or hands something on to a cmdlet. A line that starts PowerShell itself is cmd.exe's.
+    """
     if re.match(r"\s*\[[A-Za-z][\w.]{0,100}\]::", line):
         return True
     head = head_and_rest(line.strip())[0].casefold()
-    return "-" in head and head in CMDLETS
+    if head.removesuffix(".exe").rpartition("\\")[2] in ("powershell", "pwsh", "cmd", "start", "for"):
+        return False
+    return ("-" in head and head in CMDLETS) or head in _ALIASES or bool(_INTO_CMDLET.search(line))
 
 
 def _speaks_of_copying(rest: str) -> bool:

@@ -323,8 +323,12 @@ def read_sql(walker: Walker, text: str, state: State) -> None:
         walker.run_line(match.group(1).replace("''", "'"), state)
 
 
+_OF_UNIX = ("scp", "rsync", "cwrsync", "sftp", "curl", "wget")
+"""Programs whose lines people quote as a shell of Unix takes it."""
+
+
 def _transfer(walker: Walker, name: str, rest: str, state: State) -> None:
-    words = split_arguments(rest)
+    words = split_arguments(re.sub(r"(?<=[\s=])'([^'\"]*)'(?=\s|$)", r'"\1"', f" {rest}") if name in _OF_UNIX else rest)
 
     def text_of(path: str) -> str | None:
         return walker.text_of(path, state)
