@@ -13,10 +13,11 @@ from auditor.cli.say import Outputs, Renderings, width
 from auditor.cli.waiving import waivers_flag
 
 if TYPE_CHECKING:
-    from auditor.model.waiver import Waivers
+    from auditor.model.waiver import StaleWaiver, Waivers
     from auditor.model.whatif import Precheck
     from auditor.precheck import Wanted
 
+    Told = tuple[Precheck, list[StaleWaiver]]
 CODES = {"no-go": 2, "unknown": 3, "go with conditions": 2, "go": 0}
 MAX_AGE = "7d"
 
@@ -66,15 +67,18 @@ def precheck(
 
     outputs = Outputs.plan(every, ("table", "json", "markdown"))
     wanted = Wanted(hosts=host, groups=group, limit=every.limit, changes=dict(texts), file=change)  # type: ignore[arg-type]
-    found = _answer(every, wanted, load_waivers(waivers), max_age, trust_inventory, vault_password_file)
+    found, void = _answer(every, wanted, load_waivers(waivers), max_age, trust_inventory, vault_password_file)
     outputs.emit(_renderings(found))
+    for told in void:
+        outputs.say(f"the waiver {told.id or 'without an id'} holds nothing ({told.place}): {told.message}")
     outputs.say_files()
     return 0 if allow_conditions and found.answer == "go with conditions" else CODES[found.answer]
 
 
-def _answer(every: Everywhere, wanted: Wanted, waivers: Waivers, max_age: str, trust: bool, vault: tuple[Path, ...]) -> Precheck:
+def _answer(every: Everywhere, wanted: Wanted, waivers: Waivers, max_age: str, trust: bool, vault: tuple[Path, ...]) -> Told:
     from datetime import UTC, datetime
 
+    from auditor.analysis.rules.waive import void
     from auditor.cli.matrix import load
     from auditor.derived import save_into
     from auditor.inventory import load_inventory
@@ -88,7 +92,8 @@ def _answer(every: Everywhere, wanted: Wanted, waivers: Waivers, max_age: str, t
     targets = load_inventory(every.inventory, trust=trust, vault_password_files=vault).targets if every.inventory else None
     where = every.store or default_path()
     with open_store(where, write=False) as store:
-        return check(stored_fleet(store, matrix, targets, now, age, save_into(where)), wanted, now, waivers)
+        found = check(stored_fleet(store, matrix, targets, now, age, save_into(where)), wanted, now, waivers)
+    return found, list(void(waivers, now.date(), {rule.id for rule in matrix.rules}))
 
 
 def _renderings(found: Precheck) -> Renderings:

@@ -299,3 +299,14 @@ def test_what_is_accepted_has_no_part_in_the_answer(world: list[str], tmp_path: 
     assert (answers["B"]["answer"], answers["B"]["waived"]) == ("no-go", [])
     run(["precheck", *world, "--host", "A", *options[:-2]])
     assert "accepted by J. Doe until 2099-12-31" in " ".join(capsys.readouterr().out.split())
+
+
+def test_waivers_that_hold_nothing_are_told(world: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    waivers = tmp_path / "w.yml"
+    waivers.write_text(
+        "waivers:\n  - {id: old, rule: own-driver, hosts: [A], reason: a test, owner: J. Doe, until: 2020-01-01}\n  - {id: bad}\n"
+        "  - {id: none, rule: no-such-rule, reason: a test, owner: J. Doe, until: 2099-12-31}\n"
+    )
+    assert run(["precheck", *world, "--host", "A", "--install", "acme-guard@10,role=client", "--waivers", str(waivers)]) == 0
+    told = [line.partition(" holds nothing ")[0] for line in capsys.readouterr().out.splitlines() if " holds nothing " in line]
+    assert told == ["the waiver bad", "the waiver old", "the waiver none"]

@@ -8,7 +8,7 @@ Rules of this file:
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import date, timedelta
 
 import msgspec
@@ -84,6 +84,14 @@ def waived_by(waiver: Waiver, finding: Finding) -> Waived:
 def expired(waiver: Waiver, today: date) -> bool:
     """Whether the waiver's last day has passed."""
     return date.fromisoformat(waiver.until) < today
+
+
+def void(waivers: Waivers, today: date, rules: Collection[str]) -> Iterator[StaleWaiver]:
+    """Waivers that hold nothing whatever is found: malformed, expired, or for a rule that there is not."""
+    yield from waivers.malformed
+    yield from (
+        s for s in _stale(waivers.entries, {e.place for e in waivers.entries}, today, rules) if s.why in ("expired", "unknown_rule")
+    )
 
 
 def _stale(entries: Iterable[PlacedWaiver], used: Collection[str], today: date, rules: Collection[str] | None) -> Iterable[StaleWaiver]:
