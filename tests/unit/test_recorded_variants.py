@@ -213,3 +213,19 @@ def test_files_that_a_script_reads_are_read_with_it() -> None:
         ("robocopy", None, "srvc"),
     ]
     assert (document.skipped, document.errors) == (2, [])
+
+
+@pytest.mark.parametrize("end", ["\n\n", "\r\r"])
+def test_line_ends_that_were_doubled_on_the_way_part_nothing(end: str) -> None:
+    table = "TaskName                                 Next Run Time          Status         \n"
+    table += "======================================== ====================== ===============\n"
+    rows = [f"Copy {n}                                   N/A                    Ready          \n" for n in range(3)]
+    text = "\nFolder: \\\n" + table + "".join(rows) + "\nFolder: \\Below\n" + table + rows[0]
+    document = read("tasks", text.replace("\n", end))
+    assert told(document, "path") == [("\\Copy 0",), ("\\Copy 1",), ("\\Copy 2",), ("\\Below\\Copy 0",)]
+    assert told(read("filters", (FILTERS * 2).replace("\n", end)), "name") == [("WdFilter",), ("OldOne",)] * 2
+
+
+def test_a_table_of_something_else_does_not_say_that_there_are_no_tasks() -> None:
+    document = read("tasks", FILTERS)
+    assert (document.records, len(document.errors)) == ([], 1)

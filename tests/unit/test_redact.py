@@ -348,3 +348,18 @@ def test_a_secret_of_any_ordinary_spelling_goes(shape: str, secret: str) -> None
     rest = line.replace("§", "")
     if secret not in rest and "api" not in shape.lower():
         assert secret not in redact(line.replace("§", secret))
+
+
+@settings(max_examples=60)
+@given(
+    st.sampled_from(sorted(SHAPES)),
+    st.sampled_from(["", "@echo off\r\n", "' a remark\r\n", '{"line": 1}\n', "C:\\jobs> "]),
+    st.sampled_from(["", "\r\nrobocopy D:\\data \\\\srvb\\backup /MIR\r\n", "\nexit /b 0"]),
+)
+def test_what_stands_before_and_after_neither_hides_a_secret_nor_goes_with_it(shape: str, before: str, after: str) -> None:
+    text = f"{before}{SHAPES[shape].replace('§', CANARY)}\n{after}"
+    cleaned = redact(text)
+    assert CANARY not in cleaned
+    assert cleaned.startswith(before)
+    assert cleaned.endswith(after)
+    assert cleaned.count("\n") == text.count("\n")

@@ -11,12 +11,18 @@ import unicodedata
 
 _RULE = re.compile(r"\s*(?:=+|-+)(?:\s+(?:=+|-+))*\s*")
 _RUN = re.compile(r"=+|-+")
+_FEWEST_DOUBLED = 8
+"""Fewer lines may be apart by intent."""
 _LABELLED = re.compile(r"(\s*\S[^:]{0,200}?:)(?=\s|$)")
 
 
 def lines_of(text: str) -> list[str]:
-    """The lines of a text, ends taken off: LF, CR LF, CR, and the CR CR LF that wmic writes. Other separators are characters."""
-    return text.replace("\r\r\n", "\n").replace("\r\n", "\n").replace("\r", "\n").split("\n")
+    """The lines of a text, ends taken off: LF, CR LF, CR, and the CR CR LF that wmic writes. Other separators are characters.
+
+    Where each end was doubled on the way (CR LF taken for two ends), every second line is none.
+    """
+    lines = text.replace("\r\r\n", "\n").replace("\r\n", "\n").replace("\r", "\n").split("\n")
+    return lines[0::2] if len(lines) >= _FEWEST_DOUBLED and not any(line.strip() for line in lines[1::2]) else lines
 
 
 def is_rule(line: str) -> bool:

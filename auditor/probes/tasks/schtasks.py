@@ -55,7 +55,7 @@ def _explain_nothing(lines: Sequence[str], outcome: Outcome[ScheduledTask]) -> N
             outcome.faults.append(Fault(place=f"line {number}", message=line.strip()[:300]))
     written = [line for line in lines if line.strip()]
     # "INFO: There are no scheduled tasks ..." alone, or heads of tables without a row, say that there is none.
-    none = any(is_rule(line) for line in written) or (len(written) < 4 and any(_MESSAGE.match(line) for line in written))
+    none = any(is_rule(line) and "=" in line for line in written) or (len(written) < 4 and any(_MESSAGE.match(line) for line in written))
     if not outcome.faults and not none:
         first = written[0].strip()[:120] if written else ""
         outcome.faults.append(Fault(place="line 1", message=f"nothing that schtasks prints: {first}"))
