@@ -259,6 +259,22 @@ def test_a_manager_with_clients_does_not_go_before_they_are_moved() -> None:
     assert [found.node for found in said.radius.clients] == ["host:A"]
 
 
+def test_what_a_setup_wants_gone_first_is_told_and_not_once_it_is_gone() -> None:
+    first = asked({"A": {**windows(W2019), **SOPHOS}}, ("install", "kaspersky-endpoint-security@12"))
+    assert [need.text for need in first.prerequisites if need.kind == "remove_first"] == ["Sophos Endpoint has to be removed first."]
+    then = asked({"A": {**windows(W2019), **SOPHOS}}, ("remove", "sophos-endpoint"), ("install", "kaspersky-endpoint-security@12"))
+    assert not [need for need in then.prerequisites if need.kind == "remove_first"]
+    beside = asked({"A": {**windows(W2022), **PASSIVE}}, ("install", "kaspersky-endpoint-security@12"))
+    assert not [need for need in beside.prerequisites if need.kind == "remove_first"], "Defender steps aside, and stays"
+
+
+@pytest.mark.parametrize(("free", "met"), [(10**9, True), (500_000_000, False), (None, None)])
+def test_room_on_the_system_drive_is_held_against_what_the_version_needs(free: int | None, met: bool | None) -> None:
+    drive = {"kind": "volume", "name": "C:", "size_bytes": 10**11, "free_bytes": free}
+    said = asked({"A": {**windows(W2019), "memory": [drive]}}, ("install", "elastic-defend@9.0"))
+    assert [need.met for need in said.prerequisites if need.kind == "disk"] == [met]
+
+
 def test_a_host_is_not_left_without_a_scanner_unnoticed() -> None:
     bare = asked({"A": {**windows(W2012), **SOPHOS}}, ("remove", "sophos-endpoint"))
     assert (bare.answer, [need.met for need in bare.prerequisites if need.kind == "protection"]) == ("go with conditions", [False])
