@@ -229,12 +229,15 @@ def _filters(source: Source) -> Outcome[Any]:
 
 
 def _services(source: Source) -> Outcome[Any]:
-    from auditor.probes.recorded.psservices import read_service_json, read_service_list
+    from auditor.probes.recorded.psservices import read_service_json, read_service_list, read_service_xml
     from auditor.probes.recorded.services import looks_like_sc, read_sc
+    from auditor.probes.recorded.wmi import looks_like_xml
 
     text = decode_text(source.data)[0]
     if text.lstrip().startswith(("{", "[")) and not text.lstrip().startswith("[SC]"):
         return read_service_json(text)
+    if looks_like_xml(text):
+        return read_service_xml(text)
     outcome = read_sc(text) if looks_like_sc(text) else read_service_list(text)
     return outcome if outcome.rows else failed(f"no service in what stands there: {_first_line(text)}", "line 1")
 

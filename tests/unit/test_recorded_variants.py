@@ -229,3 +229,25 @@ def test_line_ends_that_were_doubled_on_the_way_part_nothing(end: str) -> None:
 def test_a_table_of_something_else_does_not_say_that_there_are_no_tasks() -> None:
     document = read("tasks", FILTERS)
     assert (document.records, len(document.errors)) == ([], 1)
+
+
+def test_what_sc_prints_besides_is_no_service() -> None:
+    text = "[SC] QueryServiceConfig2 SUCCESS\n\nSERVICE_NAME: Foo\n        RESET_PERIOD (in seconds)    : 86400\n"
+    text += "        REBOOT_MESSAGE               :\n"
+    text += "        COMMAND_LINE                 :\n        FAILURE_ACTIONS              : RESTART -- Delay = 100 milliseconds.\n\n"
+    document = read("services", text + SC)
+    assert told(document, "name", "state", "path") == [("Foo", "Stopped", None)]
+    assert (document.skipped, document.errors) == (1, [])
+
+
+def test_services_as_powershell_exports_them() -> None:
+    clixml = (
+        '<Objs xmlns="http://schemas.microsoft.com/powershell/2004/04"><Obj RefId="0">'
+        '<TN RefId="0"><T>System.ServiceProcess.ServiceController</T></TN><Props><S N="Name">Foo</S>'
+        '<Obj N="Status" RefId="1"><TN RefId="1"><T>System.Enum</T></TN><ToString>Running</ToString><I32>4</I32></Obj>'
+        '<Obj N="StartType" RefId="2"><TNRef RefId="1"/><ToString>Automatic</ToString><I32>2</I32></Obj></Props></Obj></Objs>'
+    )
+    values = "<p:Name>Foo</p:Name><p:State>Running</p:State><p:StartMode>Auto</p:StartMode>"
+    instance = f'<p:Win32_Service xmlns:p="{CIM}/Win32_Service">{values}</p:Win32_Service>'
+    for text in (clixml, instance, '[{"name": "Foo", "status": "running", "starttype": "automatic"}]'):
+        assert told(read("services", text), "name", "state", "start_mode") == [("Foo", "Running", "Auto")]

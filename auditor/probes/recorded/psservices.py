@@ -12,8 +12,12 @@ from auditor.probes.recorded.outcome import Fault, Outcome
 from auditor.probes.recorded.properties import read_blocks
 from auditor.probes.recorded.pstable import read_table, rule_line, without_dots
 from auditor.probes.recorded.services import START_MODES, STATES, ServiceRow, type_of
+from auditor.probes.recorded.wmi import read_objects
 
 _STATE_WORDS = {
+    "running": "Running",
+    "stopped": "Stopped",
+    "paused": "Paused",
     "startpending": "Start Pending",
     "stoppending": "Stop Pending",
     "continuepending": "Continue Pending",
@@ -36,6 +40,19 @@ def read_service_json(text: str) -> Outcome[ServiceRow]:
         else:
             outcome.records.append(row)
     outcome.faults.extend([broken] if broken else [])
+    return outcome
+
+
+def read_service_xml(text: str) -> Outcome[ServiceRow]:
+    """Export-Clixml and ConvertTo-Xml of services, and instances of Win32_Service in XML."""
+    read = read_objects(text)
+    outcome: Outcome[ServiceRow] = Outcome(faults=read.faults, skipped=read.skipped)
+    for number, item in enumerate(read.records):
+        row = _row({k.casefold(): v for k, v in item.properties.items()})
+        if row is None:
+            outcome.faults.append(Fault(place=f"item {number}", message="not a service: it has no Name"))
+        else:
+            outcome.records.append(row)
     return outcome
 
 

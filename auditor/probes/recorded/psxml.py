@@ -54,8 +54,15 @@ def _clixml_values(holder: Any) -> Iterator[tuple[str, tuple[str | list[str] | N
             yield name, (None, None)
         elif kind in _TYPES:
             yield name, (element.text or "", _TYPES[kind])
+        elif kind == "Obj" and (word := next((e.text for e in element if _local(e) == "ToString"), None)) and _is_word(element):
+            yield name, (word, "string")
         elif kind == "Obj" and (items := next((e for e in element if _local(e) in ("LST", "IE")), None)) is not None:
             yield name, ([e.text or "" for e in items], f"{_TYPES.get(_local(items[0]), 'string')}[]" if len(items) else "string[]")
+
+
+def _is_word(element: Any) -> bool:
+    """Whether an object is a word of an enumeration: its text and its number."""
+    return any(_local(e) in ("I32", "U32", "By", "I16") for e in element)
 
 
 def read_converted(root: Any) -> Iterator[tuple[str | None, Texts]]:

@@ -109,7 +109,10 @@ def read_sc(text: str) -> Outcome[ServiceRow]:
         elif (flags := _FLAGS.fullmatch(line)) and fields:
             fields.append(("", f"({flags.group(1)})"))
         else:
-            if fields:
+            if fields and not _is_type(fields):
+                outcome.skipped += 1  # what sc prints besides: actions on failure, descriptions
+                head, fields = [], []
+            elif fields:
                 _keep(outcome, merged, _row(head, fields))
                 head, fields = [], []
             if _MORE.fullmatch(line):
@@ -119,6 +122,11 @@ def read_sc(text: str) -> Outcome[ServiceRow]:
             head = [*head, name.group(2).strip()][-2:] if name and name.group(2).strip() else []
     outcome.records = list(merged.values())
     return outcome
+
+
+def _is_type(fields: list[tuple[str, str]]) -> bool:
+    """Whether a block starts with a service's type: a number of up to three hex digits."""
+    return bool(re.match(r"(?:0x)?[0-9a-fA-F]{1,3}(?:\s|$)", fields[0][1].strip()))
 
 
 def _keep(outcome: Outcome[ServiceRow], merged: dict[str, ServiceRow], row: ServiceRow) -> None:
