@@ -88,7 +88,7 @@ def test_a_client_gets_another_parent_by_its_file(hosts: Bench) -> None:
 
 
 def test_application_protection_is_switched_off_only_where_that_is_safe_and_on_again(hosts: Bench) -> None:
-    values: dict[str, dict[str, object]] = {name: {"restart_deadline_seconds": 30} for name in GUARDS}
+    values: dict[str, dict[str, object]] = {name: {"restart_deadline_seconds": 90} for name in GUARDS}
     ways: dict[str, Way] = dict.fromkeys(values, "raw")
     before = hosts.states()
     checked = hosts.run("disable_application_protection", values, check=True, restart=True, ways=ways)
