@@ -209,9 +209,17 @@ def _armoured(text: str) -> bytes:
 
 def _registry(source: Source) -> Outcome[Any]:
     from auditor.probes.recorded.registry import looks_like_reg, read_reg
-    from auditor.probes.recorded.regquery import read_reg_query
+    from auditor.probes.recorded.regquery import looks_like_reg_query, read_reg_query, split_registry
 
     text = decode_text(source.data)[0]
+    exported, printed = split_registry(text)
+    if looks_like_reg(exported) and looks_like_reg_query(printed):
+        outcome, more = read_reg(exported), read_reg_query(printed)
+        outcome.records += more.records
+        outcome.faults += more.faults
+        outcome.skipped += more.skipped
+        outcome.empty_keys += more.empty_keys
+        return outcome
     outcome = read_reg(text) if looks_like_reg(text) else read_reg_query(text)
     return outcome if outcome.rows else failed("the file holds no key")
 

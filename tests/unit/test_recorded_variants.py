@@ -251,3 +251,13 @@ def test_services_as_powershell_exports_them() -> None:
     instance = f'<p:Win32_Service xmlns:p="{CIM}/Win32_Service">{values}</p:Win32_Service>'
     for text in (clixml, instance, '[{"name": "Foo", "status": "running", "starttype": "automatic"}]'):
         assert told(read("services", text), "name", "state", "start_mode") == [("Foo", "Running", "Auto")]
+
+
+def test_an_export_and_a_query_in_one_file() -> None:
+    export = 'REGEDIT4\n\n[HKEY_LOCAL_MACHINE\\SOFTWARE\\X]\n"a"="b"\n'
+    query = "\nHKEY_LOCAL_MACHINE\\SOFTWARE\\Y\n    c    REG_SZ    d\n\n"
+    for text in (export + "\nC:\\>reg query HKLM\\SOFTWARE\\Y\n" + query, query + export):
+        document = read("registry", text)
+        assert sorted(told(document, "value_name", "data")) == [("a", "b"), ("c", "d")]
+        assert not document.errors
+    assert told(read("registry", query.replace("HKEY", "\\\\SRVB\\HKEY")), "key") == [("\\\\SRVB\\HKEY_LOCAL_MACHINE\\SOFTWARE\\Y",)]

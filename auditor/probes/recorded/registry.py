@@ -60,7 +60,10 @@ def read_reg(text: str) -> RegistryOutcome:
         line = lines[at].strip()
         start = at + 1
         at += 1
-        if not line or line.startswith(";") or (at <= 3 and line.startswith(("Windows Registry Editor", "REGEDIT"))):
+        if line.startswith(("Windows Registry Editor", "REGEDIT")):
+            ansi = line.startswith("REGEDIT4")  # an export may stand below another
+            continue
+        if not line or line.startswith(";"):
             continue
         if len(line) > _LONGEST:
             outcome.faults.append(Fault(place=f"line {start}", message=f"a line of {len(line)} characters"))

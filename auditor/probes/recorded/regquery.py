@@ -10,7 +10,8 @@ from auditor.probes.recorded.registry import RegistryOutcome, RegistryValue
 from auditor.probes.recorded.words import failure_line
 
 _LINE = re.compile(r"(?: {4}|\t)(\S.*?|)(?: {4}|\t)(REG_[A-Z_]{2,30}|0x[0-9a-fA-F]{1,8})(?: \(\d{1,10}\))?(?:(?: {4}|\t)(.*))?")
-_KEY = re.compile(r"(?:HKEY_[A-Z_]+|HK(?:LM|CU|CR|U|CC))(?:\\.*)?")
+_KEY = re.compile(r"(?:\\\\[^\\\s]{1,255}\\)?(?:HKEY_[A-Z_]+|HK(?:LM|CU|CR|U|CC))(?:\\.*)?")
+_EXPORT_HEAD = re.compile(r"(?:Windows Registry Editor Version \S+|REGEDIT4?)\s*")
 _DEFAULT = re.compile(r"\(.+\)|<.+>")
 _NOT_SET = re.compile(r"\(.+\)")
 
@@ -19,6 +20,25 @@ def looks_like_reg_query(text: str) -> bool:
     """Whether a text has a key on a line of its own, or a value's line."""
     head = lines_of(text[:65536])
     return any(_KEY.fullmatch(line.strip()) or _LINE.fullmatch(line) for line in head)
+
+
+def split_registry(text: str) -> tuple[str, str]:
+    """Exports and what `reg query` printed, where both stand in one text: two texts in which each line keeps its number.
+
+    An export ends where a key stands without brackets, or a prompt; the other where an export's head stands.
+    """
+    exported: list[str] = []
+    printed: list[str] = []
+    lines = lines_of(text)
+    inside = not any(_KEY.fullmatch(line) for line in lines[: next((i for i, line in enumerate(lines) if _EXPORT_HEAD.fullmatch(line)), 0)])
+    for line in lines:
+        if _EXPORT_HEAD.fullmatch(line):
+            inside = True
+        elif _KEY.fullmatch(line.rstrip()) or re.match(r"(?:PS )?[A-Za-z]:\\[^>\r\n]{0,200}>", line):
+            inside = False
+        exported.append(line if inside else "")
+        printed.append("" if inside else line)
+    return "\n".join(exported), "\n".join(printed)
 
 
 def read_reg_query(text: str) -> RegistryOutcome:
