@@ -259,6 +259,15 @@ def test_a_manager_with_clients_does_not_go_before_they_are_moved() -> None:
     assert [found.node for found in said.radius.clients] == ["host:A"]
 
 
+def test_drivers_that_come_onto_a_host_whose_drivers_were_not_seen_are_no_plain_go() -> None:
+    hidden = {**windows(W2022), "drivers": {"status": "denied", "reason": "access denied"}}
+    said = asked({"A": hidden}, ("install", "crowdstrike-falcon"))
+    assert said.answer == "go with conditions"
+    (need,) = [need for need in said.prerequisites if need.kind == "files"]
+    assert "vulnerable-driver-by-hash" in need.text
+    assert asked({"A": hidden}, ("update", "KB5000001")).answer == "go"
+
+
 def test_what_a_setup_wants_gone_first_is_told_and_not_once_it_is_gone() -> None:
     first = asked({"A": {**windows(W2019), **SOPHOS}}, ("install", "kaspersky-endpoint-security@12"))
     assert [need.text for need in first.prerequisites if need.kind == "remove_first"] == ["Sophos Endpoint has to be removed first."]

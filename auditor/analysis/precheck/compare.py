@@ -162,6 +162,11 @@ def waits_for_files(rules: RuleSet, finding: Finding) -> bool:
     return bool(finding.missing) and not _without_files(rules.by_id[finding.rule], finding.missing)
 
 
+def looks_at_files(rules: RuleSet, finding: Finding) -> bool:
+    """Whether a rule looks at the file of any driver."""
+    return any(isinstance(s, DriverSelector) and s.name is None for _, s in rules.by_id[finding.rule].selectors())
+
+
 def waits_for_exclusions(rules: RuleSet, finding: Finding) -> tuple[str, ...]:
     """What is to be excluded, where a rule is undecided for nothing but the exclusions of a scanner; else nothing."""
     compiled = rules.by_id[finding.rule]
@@ -171,7 +176,7 @@ def waits_for_exclusions(rules: RuleSet, finding: Finding) -> tuple[str, ...]:
     tables = [(rules.matrix.lists.get(s.table), s.lacks) for s in asked]
     rows = (row for table, role in tables if isinstance(table, ExclusionsTable) for row in table.rows if row.role == role)
     told = [f"leave alone {row.what} ({' or '.join(row.any_of)})" for row in rows]
-    return tuple(dict.fromkeys([*told, *(f"do not leave alone {' or '.join(s.has)}" for s in asked if s.has)]))
+    return tuple(dict.fromkeys([*told, *(f"not leave alone {' or '.join(s.has)}" for s in asked if s.has)]))
 
 
 def _ties_differ(before: Fleet, after: Fleet, compiled: CompiledRule, selector: TiesSelector, hosts: list[str]) -> bool:

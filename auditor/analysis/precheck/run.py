@@ -10,7 +10,16 @@ from auditor.analysis.fleet.fleet import Fleet
 from auditor.analysis.fleet.forking import fork_fleet
 from auditor.analysis.host.facts import HostFacts
 from auditor.analysis.precheck.apply import apply_change
-from auditor.analysis.precheck.compare import Comparison, Side, accept, compare, further_hosts, waits_for_exclusions, waits_for_files
+from auditor.analysis.precheck.compare import (
+    Comparison,
+    Side,
+    accept,
+    compare,
+    further_hosts,
+    looks_at_files,
+    waits_for_exclusions,
+    waits_for_files,
+)
 from auditor.analysis.precheck.leaving import left_bare
 from auditor.analysis.precheck.prerequisites import prerequisites
 from auditor.analysis.precheck.radius import radius_of
@@ -26,6 +35,8 @@ from auditor.model.waiver import Waivers
 from auditor.model.whatif import ANSWERS, CHANGE_SECTION, Answer, Delta, Elsewhere, HostAnswer, Prerequisite, Wave
 
 NO_WAIVERS = Waivers()
+_COMING = ("install", "upgrade", "os_upgrade")
+"""Kinds of changes that bring what the user sets up, and files that nobody has seen."""
 SAYS_NO = SEVERITIES.index("high")
 """From this severity on an added violation is a no-go, whatever its confidence."""
 
@@ -171,7 +182,7 @@ def _answer(
     open_ = tuple(delta for delta in serious if delta not in (*files, *excluded))
     needs = [
         *needs,
-        *([_look_at_files(files)] if files else []),
+        *_look_at_files([*(delta.finding for delta in files), *(_unseen_files(found, wave, state, rules))]),
         *(_exclude(delta.finding, waits_for_exclusions(rules, delta.finding)) for delta in excluded),
     ]
     needs += left_bare(facts, after.fleet.hosts[facts.name], wave.changes)
@@ -202,7 +213,7 @@ def _told(delta: Delta) -> bool:
 
 def _comes(wave: Wave) -> bool:
     """Whether the wave brings something that the user sets up, or sets up anew."""
-    return any(change.kind in ("install", "upgrade", "os_upgrade") for change in wave.changes)
+    return any(change.kind in _COMING for change in wave.changes)
 
 
 def _exclude(finding: Finding, what: Sequence[str]) -> Prerequisite:
@@ -210,10 +221,20 @@ def _exclude(finding: Finding, what: Sequence[str]) -> Prerequisite:
     return Prerequisite(kind="exclusions", met=None, text=text, source=finding.references[0] if finding.references else "")
 
 
-def _look_at_files(deltas: Sequence[Delta]) -> Prerequisite:
-    rules = ", ".join(dict.fromkeys(delta.finding.rule for delta in deltas))
+def _unseen_files(found: Comparison, wave: Wave, state: State, rules: RuleSet) -> list[Finding]:
+    """Rules about the file of any driver that could not be decided before either, where drivers come: nothing says that theirs are good."""
+    said = {change.said for change in wave.changes if change.kind in _COMING}
+    if not any(e.section == "drivers" and e.field == "brought" and e.value in said for e in state.brought):
+        return []
+    return [f for f in found.unrelated if SEVERITIES.index(f.severity) >= SAYS_NO and looks_at_files(rules, f)]
+
+
+def _look_at_files(findings: Sequence[Finding]) -> list[Prerequisite]:
+    if not findings:
+        return []
+    rules = ", ".join(sorted({finding.rule for finding in findings}))
     text = f"The files of the drivers that come were not seen, nor all altitudes ({rules}): give each with --driver FILE."
-    return Prerequisite(kind="files", met=None, text=text)
+    return [Prerequisite(kind="files", met=None, text=text)]
 
 
 def _word(added: Sequence[Delta], open_: Sequence[Delta], needs: Iterable[Prerequisite]) -> Answer:
