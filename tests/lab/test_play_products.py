@@ -36,14 +36,14 @@ REMOVAL = """\
     packages: {{tool: {{code: '{code}', remove: {act}{password}}}}}
 """
 OWN_INSTALLER = """\
-  r-1641:
+  {name}:
     base: windows-2003
-    network: {computer_name: R1641}
-    restart: {seconds: 2}
-    programs: {AcmeTool: {name: Acme Tool, version: 1.2.0}}
-    files: {'C:\\Acme\\uninst.exe': {seed: uninst}}
+    network: {{computer_name: {computer}}}
+    restart: {{seconds: 2, vanishes: {vanishes}}}
+    programs: {{AcmeTool: {{name: Acme Tool, version: 1.2.0}}}}
+    files: {{'C:\\Acme\\uninst.exe': {{seed: uninst}}}}
     packages:
-      tool: {paths: ['C:\\Acme\\uninst.exe'], removes: {programs: {AcmeTool: {}}}, remove: {seconds: 1, code: 1641}}
+      tool: {{paths: ['C:\\Acme\\uninst.exe'], removes: {{programs: {{AcmeTool: {{}}}}}}, remove: {{seconds: 1, code: 1641}}}}
 """
 INSTALLS = {
     "i-0": "{seconds: 1}",
@@ -99,7 +99,9 @@ FLEET = "title: installers of all kinds\nhosts:\n" + "".join(
         password=", password: right" if name == "r-password" else "",
     )
     for name, (base, act) in REMOVALS.items()
-) + OWN_INSTALLER + "".join(
+) + "".join(
+    OWN_INSTALLER.format(name=name, computer=_plain(name), vanishes=str(name != "r-1641").lower()) for name in ("r-1641", "r-1641-gone")
+) + "".join(
     INSTALL.format(name=name, computer=_plain(name), code=CLIENT, act=act, vanishes=str(name == "i-gone").lower())
     for name, act in INSTALLS.items()
 ) + "".join(
@@ -132,6 +134,7 @@ def products(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
 def test_removals_end_as_their_uninstaller_says(products: Bench) -> None:
     values: dict[str, dict[str, object]] = {name: dict(REMOVE) for name in REMOVALS}
     values["r-1641"] = {**REMOVE, "uninstall_line": "C:\\Acme\\uninst.exe /uninstall"}
+    values["r-1641-gone"] = {**values["r-1641"], "restart_deadline_seconds": 9, "installer_deadline_seconds": 20}
     values["r-gone"] |= {"restart_deadline_seconds": 9}
     values["r-password"] |= {"uninstall_password_property": "UNINSTALLPASSWORD"}
     secrets = {"r-password": {"uninstall_password": "canary"}}
@@ -150,9 +153,10 @@ def test_removals_end_as_their_uninstaller_says(products: Bench) -> None:
     assert "ended with 1605" in done.failed["r-1605"]
     assert "is still there" in done.failed["r-1605"]
     assert "did not come back" in done.failed["r-gone"]
+    assert "may be left" in " ".join(done.reports["r-1641-gone"].notes)
     assert "uninstall password" in done.failed["r-password"]
     assert "canary" not in str(products.events)
-    _nothing_left(products, set(values) - {"r-gone"})
+    _nothing_left(products, set(values) - {"r-gone", "r-1641-gone"})
 
     after = products.states()
     twice = ("r-0", "r-3010-22", "r-1641")
