@@ -6,7 +6,6 @@ Nothing answers at the hosts' address: what is tried is all that happens on the 
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -16,7 +15,8 @@ from auditor.matrix.remedies import load_remedies
 from auditor.model.credential import Credential
 from auditor.model.host import Target
 from auditor.model.remedy import HostRun, Remedy, RunRequest, RunResult, TaskEvent, Variable, Way
-from auditor.playbooks import Collections, Connection, find_collections, run_playbook
+from auditor.playbooks import Connection, run_playbook
+from tests.windows_collections import collections_there, require_collections
 
 pytestmark = pytest.mark.slow
 REMEDIES = load_remedies()
@@ -48,19 +48,13 @@ def value_of(variable: Variable, text: str) -> object:
     return text
 
 
-def collections() -> Collections | None:
-    """The Windows collections that the tests use."""
-    named = os.environ.get("AUDITOR_COLLECTIONS")
-    return find_collections(Path(named) if named else None)
-
-
 def play(remedy: str, hosts: tuple[HostRun, ...], folder: Path | None = None, events: list[TaskEvent] | None = None) -> RunResult:
     """One real run; nobody listens at port 1."""
     target = Target(name="h", address="127.0.0.1", port=1, scheme="http", transport="ntlm", user="OPERATOR")
     connections = {run.host: Connection(target, Credential("OPERATOR", "the-canary-secret")) for run in hosts}
     request = RunRequest(remedy=remedy, hosts=hosts, check=False, deadline_seconds=120)
     heard = events if events is not None else []
-    return run_playbook(request, connections, on_event=heard.append, collections=collections(), folder=folder)
+    return run_playbook(request, connections, on_event=heard.append, collections=collections_there(), folder=folder)
 
 
 def runs(remedy: Remedy, canary: Path) -> tuple[HostRun, ...]:
@@ -79,8 +73,8 @@ def runs(remedy: Remedy, canary: Path) -> tuple[HostRun, ...]:
 
 @pytest.mark.parametrize("remedy", sorted(REMEDIES))
 def test_in_every_variable_of_a_shipped_play(remedy: str, tmp_path: Path) -> None:
-    if "modules" in REMEDIES[remedy].ways and collections() is None:
-        pytest.skip("ansible.windows and community.windows are not installed: scripts/collections gets them")
+    if "modules" in REMEDIES[remedy].ways:
+        require_collections()
     canary = tmp_path / "canary"
     events: list[TaskEvent] = []
     hosts = runs(REMEDIES[remedy], canary)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -15,8 +14,9 @@ from auditor.lab.serve import Lab, serve
 from auditor.lab.state import differences, state_of
 from auditor.matrix.remedies import load_remedies
 from auditor.model.remedy import HostRun, RunRequest, RunResult, TaskEvent, Way
-from auditor.playbooks import find_collections, run_playbook
+from auditor.playbooks import Collections, run_playbook
 from auditor.remediation.running import connections_of
+from tests.windows_collections import require_collections
 
 QUICK: Mapping[str, object] = {"settle_seconds": 1, "poll_seconds": 1}
 """What the lab needs no time for; given where the play knows it."""
@@ -27,12 +27,11 @@ NO_SECRETS: Mapping[str, Mapping[str, str]] = {}
 class Bench:
     """Runs plays on one lab."""
 
-    def __init__(self, lab: Lab) -> None:
+    def __init__(self, lab: Lab, collections: Collections) -> None:
         self.lab = lab
         self.events: list[TaskEvent] = []
         self._connections, _ = connections_of(load_inventory([lab.operator_inventory]), Allowed())
-        named = os.environ.get("AUDITOR_COLLECTIONS")
-        self._collections = find_collections(Path(named) if named else None)
+        self._collections = collections
 
     def run(
         self,
@@ -91,10 +90,11 @@ class Bench:
 
 @contextlib.contextmanager
 def bench(folder: Path, fleet: str) -> Iterator[Bench]:
-    """A running lab with this fleet."""
+    """A running lab with this fleet. Skips where the collections are not there."""
+    collections = require_collections()
     (folder / "fleet.yml").write_text(fleet, encoding="utf-8")
     with serve(folder / "fleet.yml", folder / "state") as lab:
-        yield Bench(lab)
+        yield Bench(lab, collections)
         assert lab.violations.read_text() == ""
 
 

@@ -11,16 +11,12 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import pytest
-
 from auditor.cli.asking import Asking
 from auditor.cli.flags import Everywhere
 from auditor.cli.program import run
 from auditor.cli.watch_runner import Running, runner_of
 from auditor.lab.serve import Lab, serve
 from auditor.model.case import Case
-from auditor.model.errors import PlaybookError
-from auditor.playbooks import find_collections
 from auditor.store import open_store
 
 SAMPLES = Path(__file__).parents[1] / "samples" / "playbooks"
@@ -143,16 +139,3 @@ def world(folder: Path, fleet: str, digest_of: Any, playbooks: Path | None = SAM
         (matrix / "rules" / "own" / "own-agent-starts.yml").write_text(rule, encoding="utf-8")
     with serve(folder / "fleet.yml", folder / "state", probe_digest_of=digest_of) as lab:
         yield World(lab, folder, playbooks, matrix)
-
-
-def require_collections() -> None:
-    """Skips where the two collections for Windows are not there."""
-    named = os.environ.get("AUDITOR_COLLECTIONS")
-    try:
-        found = find_collections(Path(named) if named else None)
-    except PlaybookError:
-        found = None
-    if found is None:
-        pytest.skip(
-            "ansible.windows and community.windows are not installed: scripts/collections gets them, AUDITOR_COLLECTIONS names them"
-        )

@@ -9,7 +9,6 @@ import pytest
 from auditor.lab.registry import Value
 from auditor.model.remedy import Way
 from tests.lab.play_bench import Bench, bench, outcomes
-from tests.lab.remediate_world import require_collections
 
 pytestmark = [pytest.mark.lab, pytest.mark.slow]
 PLAY = "block_driver"
@@ -37,7 +36,6 @@ OLD_RAW: dict[str, Way] = {"old-03": "raw"}
 @pytest.fixture(scope="module")
 def drivers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
     """Hosts with drivers of several kinds."""
-    require_collections()
     with bench(tmp_path_factory.mktemp("drivers"), FLEET) as running:
         yield running
 

@@ -11,7 +11,6 @@ import pytest
 
 from auditor.model.remedy import Way
 from tests.lab.play_bench import Bench, bench, outcomes
-from tests.lab.remediate_world import require_collections
 
 pytestmark = [pytest.mark.lab, pytest.mark.slow]
 TOOL, CLIENT = "{11111111-2222-3333-4444-555555555555}", "{AAAAAAAA-2222-3333-4444-555555555555}"
@@ -126,7 +125,6 @@ CONVERT: dict[str, object] = {
 @pytest.fixture(scope="module")
 def products(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
     """All hosts of this file."""
-    require_collections()
     with bench(tmp_path_factory.mktemp("products"), FLEET) as running:
         yield running
 

@@ -8,7 +8,6 @@ import pytest
 
 from auditor.lab.registry import Value
 from tests.lab.play_bench import Bench, bench, outcomes
-from tests.lab.remediate_world import require_collections
 
 pytestmark = [pytest.mark.lab, pytest.mark.slow]
 ONBOARDED = "registry: {'HKLM\\SOFTWARE\\Microsoft\\Windows Advanced Threat Protection\\Status': {OnboardingState: 1}}"
@@ -36,7 +35,6 @@ SCANNER = {"defender_mode": "real_time_off", "other_service": "OtherAV"}
 @pytest.fixture(scope="module")
 def defenders(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
     """Servers with Defender in several states."""
-    require_collections()
     with bench(tmp_path_factory.mktemp("defenders"), FLEET) as running:
         yield running
 

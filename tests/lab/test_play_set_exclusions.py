@@ -7,7 +7,6 @@ from collections.abc import Iterator
 import pytest
 
 from tests.lab.play_bench import Bench, bench, outcomes
-from tests.lab.remediate_world import require_collections
 
 pytestmark = [pytest.mark.lab, pytest.mark.slow]
 PLAY = "set_exclusions"
@@ -36,7 +35,6 @@ WANTED = {
 @pytest.fixture(scope="module")
 def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
     """Servers whose Defender keeps exclusions in several ways."""
-    require_collections()
     with bench(tmp_path_factory.mktemp("exclusions"), FLEET) as running:
         yield running
 

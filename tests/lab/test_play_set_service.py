@@ -8,7 +8,6 @@ import pytest
 
 from auditor.model.remedy import Way
 from tests.lab.play_bench import Bench, bench, outcomes
-from tests.lab.remediate_world import require_collections
 
 pytestmark = [pytest.mark.lab, pytest.mark.slow]
 HOST = """\
@@ -32,7 +31,6 @@ AGENT = {"service": "Acme Agent", "start_type": "disabled", "run_state": "stoppe
 @pytest.fixture(scope="module")
 def services(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
     """An old and a modern host with services of several kinds."""
-    require_collections()
     with bench(tmp_path_factory.mktemp("services"), FLEET) as running:
         yield running
 

@@ -8,7 +8,6 @@ import pytest
 
 from auditor.model.remedy import Way
 from tests.lab.play_bench import Bench, bench, outcomes
-from tests.lab.remediate_world import require_collections
 
 pytestmark = [pytest.mark.lab, pytest.mark.slow]
 SAV = "HKLM\\SOFTWARE\\INTEL\\LANDesk\\VirusProtect6\\CurrentVersion"
@@ -64,7 +63,6 @@ FLEET = (
 @pytest.fixture(scope="module")
 def hosts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
     """All hosts of this file."""
-    require_collections()
     with bench(tmp_path_factory.mktemp("shipped"), FLEET) as running:
         yield running
 

@@ -10,7 +10,6 @@ from auditor.lab.operate.commands import run_line
 from auditor.lab.operate.said import Context, Said
 from auditor.model.remedy import Way
 from tests.lab.play_bench import Bench, bench, outcomes
-from tests.lab.remediate_world import require_collections
 
 pytestmark = [pytest.mark.lab, pytest.mark.slow]
 HOST = """\
@@ -53,7 +52,6 @@ WAYS: dict[str, Way] = {"old-03": "raw", "old-08": "raw"}
 @pytest.fixture(scope="module")
 def tasks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
     """Hosts of three generations with tasks of several kinds."""
-    require_collections()
     with bench(tmp_path_factory.mktemp("tasks"), FLEET) as running:
         yield running
 

@@ -11,7 +11,8 @@ import pytest
 
 from auditor.store import open_store
 from tests.lab.conftest import own_digest
-from tests.lab.remediate_world import SAMPLES, Said, World, require_collections, world
+from tests.lab.remediate_world import SAMPLES, Said, World, world
+from tests.windows_collections import require_collections
 
 pytestmark = [pytest.mark.lab, pytest.mark.slow]
 FLEET = """\

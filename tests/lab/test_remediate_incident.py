@@ -14,7 +14,8 @@ import pytest
 from auditor.lab.state import state_of
 from auditor.matrix.remedies import load_remedies
 from tests.lab.conftest import own_digest
-from tests.lab.remediate_world import World, require_collections, world
+from tests.lab.remediate_world import World, world
+from tests.windows_collections import require_collections
 
 pytestmark = [pytest.mark.lab, pytest.mark.slow]
 RULE = "symantec-server-updates-older-server-beside-rapdrv"

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from tests.lab.conftest import own_digest
-from tests.lab.remediate_world import World, require_collections, world
+from tests.lab.remediate_world import World, world
+from tests.windows_collections import require_collections
 
 pytestmark = [pytest.mark.lab, pytest.mark.slow]
 COPY, RESTART = "copy-job-writes-programs-to-administrative-share", "restart-while-jobs-run"

@@ -17,7 +17,8 @@ from auditor.lab.state import differences, state_of
 from auditor.model.case import Case, CaseCondition, Contingency
 from auditor.store import open_store
 from tests.lab.conftest import own_digest
-from tests.lab.remediate_world import World, require_collections, world
+from tests.lab.remediate_world import World, world
+from tests.windows_collections import require_collections
 
 pytestmark = [pytest.mark.lab, pytest.mark.slow]
 BASES = {"old-03": "windows-2003", "new-19": "windows-2019", "new-22": "windows-2022"}

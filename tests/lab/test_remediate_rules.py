@@ -9,7 +9,8 @@ import pytest
 
 from auditor.lab.state import differences, state_of
 from tests.lab.conftest import own_digest
-from tests.lab.remediate_world import World, require_collections, world
+from tests.lab.remediate_world import World, world
+from tests.windows_collections import require_collections
 
 pytestmark = [pytest.mark.lab, pytest.mark.slow]
 FLEET = """\
