@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 import functools
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 from xml.sax.saxutils import escape
 
@@ -48,15 +48,16 @@ class _Writer(Protocol):
 def _template(name: str, operation_seconds: int, options: tuple[tuple[str, Any], ...]) -> str:
     """The message with placeholders for its ids and input."""
     writer = _Writer(operation_seconds)
-    calls: Mapping[str, functools.partial[Any]] = {
-        "create": functools.partial(writer.open_shell),
-        "command": functools.partial(writer.run_command, _SHELL),
-        "send": functools.partial(writer.send_command_input, _SHELL, _COMMAND, _INPUT),
-        "receive": functools.partial(writer.get_command_output_raw, _SHELL, _COMMAND),
-        "delete": functools.partial(writer.close_shell, _SHELL, close_session=False),
+    calls: Mapping[str, tuple[Callable[..., Any], *tuple[str | bytes, ...]]] = {
+        "create": (writer.open_shell,),
+        "command": (writer.run_command, _SHELL),
+        "send": (writer.send_command_input, _SHELL, _COMMAND, _INPUT),
+        "receive": (writer.get_command_output_raw, _SHELL, _COMMAND),
+        "delete": (functools.partial(writer.close_shell, close_session=False), _SHELL),
     }
+    call, *arguments = calls[name]
     try:
-        calls[name](**dict(options))
+        call(*arguments, **dict(options))
     except _Written as written:
         return str(written.args[0])
     raise AssertionError("pywinrm did not send a message")

@@ -90,7 +90,7 @@ def lock(connection: Connection, hosts: Sequence[str], holder: str, now: str, un
 
 def unlock(connection: Connection, hosts: Iterable[str], holder: str) -> None:
     """Lets go of what the holder has."""
-    for chunk in chunks(list(hosts)):
+    for chunk in chunks(hosts):
         connection.execute(HOST_LOCK.delete().where(HOST_LOCK.c.host.in_(chunk), HOST_LOCK.c.holder == holder))
 
 

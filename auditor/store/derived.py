@@ -50,7 +50,7 @@ def save(connection: Connection, rows: Sequence[Derived]) -> None:
     hosts = [row.host for row in by_key.values() if row.host is not None]
     for chunk in chunks(hosts):
         connection.execute(DERIVED.delete().where(DERIVED.c.host.in_(chunk)))
-    for chunk in chunks(list(by_key)):
+    for chunk in chunks(by_key):
         connection.execute(DERIVED.delete().where(DERIVED.c.key.in_(chunk)))
         blobs = [(by_key[key], pack(by_key[key].value)) for key in chunk]
         connection.execute(DERIVED.insert(), [{"key": row.key, "host": row.host, **msgspec.structs.asdict(blob)} for row, blob in blobs])

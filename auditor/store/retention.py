@@ -100,7 +100,7 @@ def _unused_contents(connection: Connection) -> tuple[int, int]:
     count = size = 0
     rows = connection.execute(select(BLOB.c.number, BLOB.c.digest, func.length(BLOB.c.data))).all()
     unused = [(number, length) for number, digest, length in rows if number not in numbers and digest not in digests]
-    for part in chunks([number for number, _ in unused]):
+    for part in chunks(number for number, _ in unused):
         count += connection.execute(BLOB.delete().where(BLOB.c.number.in_(part))).rowcount
     size = sum(length or 0 for _, length in unused)
     return count, size

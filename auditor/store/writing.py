@@ -46,7 +46,7 @@ def results(connection: Connection, run: str, outcomes: Sequence[tuple[Target, H
         if outcome.snapshot is not None:
             snapshot = _snapshot(connection, outcome.snapshot, pieces[host], numbers, priors.get(host))
         rows.append(_result_row(number, outcome, (numbers[aim.digest], aim.digest), snapshot))
-    for hosts in chunks(list(last)):
+    for hosts in chunks(last):
         connection.execute(RESULT.delete().where(RESULT.c.run == number, RESULT.c.host.in_(hosts)))
     if rows:
         connection.execute(RESULT.insert(), rows)
@@ -75,7 +75,7 @@ def save_blobs(connection: Connection, blobs: Sequence[Blob]) -> dict[str, int]:
     """Saves what is not there yet, and gives the numbers by digest. Bytes that are there and differ were damaged, and are put right."""
     unique = {blob.digest: blob for blob in blobs}
     numbers: dict[str, int] = {}
-    for digests in chunks(list(unique)):
+    for digests in chunks(unique):
         for row in connection.execute(select(BLOB).where(BLOB.c.digest.in_(digests))):
             numbers[row.digest] = row.number
             wanted = unique[row.digest]
@@ -84,7 +84,7 @@ def save_blobs(connection: Connection, blobs: Sequence[Blob]) -> dict[str, int]:
     new = [blob for blob in unique.values() if blob.digest not in numbers]
     if new:
         connection.execute(BLOB.insert(), [msgspec.structs.asdict(blob) for blob in new])
-    for digests in chunks([blob.digest for blob in new]):
+    for digests in chunks(blob.digest for blob in new):
         numbers.update(
             (row.digest, row.number) for row in connection.execute(select(BLOB.c.digest, BLOB.c.number).where(BLOB.c.digest.in_(digests)))
         )

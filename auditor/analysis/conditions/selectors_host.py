@@ -266,7 +266,7 @@ def compile_defender(selector: DefenderSelector, setting: Setting) -> Test:
     def test(binding: Binding) -> Outcome:
         facts = binding.hosts[role]
         records = [record for record in facts.sections.defender.records if record.source == selector.source]
-        if not records and selector.source == "securitycenter" and (facts.system is None or facts.system.product_type != "workstation"):
+        if not records and selector.source == "securitycenter" and not facts.on_client:
             return unknown(
                 f"{facts.name}: defender: Security Center is on clients only: what a server does not register there is not known"
             )

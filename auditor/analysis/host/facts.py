@@ -299,6 +299,11 @@ class HostFacts:
         records = self.sections.system.records
         return records[0] if records else None
 
+    @property
+    def on_client(self) -> bool:
+        """Whether it is known to be a workstation: only these have a Security Center."""
+        return self.system is not None and self.system.product_type == "workstation"
+
     @cached_property
     def generation(self) -> str | None:
         """Generation of Windows, or None where not known."""

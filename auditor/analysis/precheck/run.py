@@ -178,12 +178,13 @@ def _answer(
     collected = facts.snapshot.collected_at
     serious = _serious(found.open)
     files = tuple(delta for delta in serious if waits_for_files(rules, delta.finding))
-    excluded = tuple(delta for delta in found.open if _told(delta) and _comes(wave) and waits_for_exclusions(rules, delta.finding))
-    open_ = tuple(delta for delta in serious if delta not in (*files, *excluded))
+    told = [delta for delta in found.open if _told(delta)] if _comes(wave) else []
+    excluded = {delta: what for delta in told if (what := waits_for_exclusions(rules, delta.finding))}
+    open_ = tuple(delta for delta in serious if delta not in files and delta not in excluded)
     needs = [
         *needs,
         *_look_at_files([*(delta.finding for delta in files), *(_unseen_files(found, wave, state, rules))]),
-        *(_exclude(delta.finding, waits_for_exclusions(rules, delta.finding)) for delta in excluded),
+        *(_exclude(delta.finding, what) for delta, what in excluded.items()),
     ]
     needs += left_bare(facts, after.fleet.hosts[facts.name], wave.changes)
     return HostAnswer(

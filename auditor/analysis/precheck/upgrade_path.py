@@ -55,16 +55,20 @@ def _step(facts: HostFacts, now: Generation, target: Generation) -> Prerequisite
         word = "is what the host runs" if steps == 0 else f"is older than {now}, which the host runs"
         return Prerequisite(kind="order", met=False, text=f"Windows Server {target} {word}: that is no upgrade.", evidence=evidence)
     node = facts.system is not None and "cluster" in facts.system.roles
-    longest = 1 if node else _AT_A_TIME_TO_2025 if target == "2025" else _AT_A_TIME
+    longest = _longest(target, node=node)
     if steps <= longest:
         text = f"Windows Server {target} can be reached from {now} in one step."
         return Prerequisite(kind="order", met=True, text=text, evidence=evidence, source=SOURCE)
-    over = [between for between in SERVERS[SERVERS.index(now) + 1 : SERVERS.index(target)] if _reaches(now, between, node=node)]
+    between = enumerate(SERVERS[SERVERS.index(now) + 1 : SERVERS.index(target)], 1)
+    over = [one for far, one in between if far <= _longest(one, node=node)]
     step = f"go by way of {over[-1]}" if over else "install it anew"
     who = "a cluster node" if node else "a server"
     text = f"Windows Server {target} is too far from {now}: {who} takes {longest} version{'s' * (longest > 1)} at a time; {step}."
     return Prerequisite(kind="order", met=False, text=text, evidence=evidence, source=SOURCE)
 
 
-def _reaches(now: Generation, target: Generation, *, node: bool) -> bool:
-    return SERVERS.index(target) - SERVERS.index(now) <= (1 if node else _AT_A_TIME)
+def _longest(target: Generation, *, node: bool) -> int:
+    """How many versions one step may take to a target."""
+    if node:
+        return 1
+    return _AT_A_TIME_TO_2025 if target == "2025" else _AT_A_TIME

@@ -234,8 +234,7 @@ def _any(section: str) -> Callable[[HostFacts, Named], Iterable[str]]:
 
 def _security_center(facts: HostFacts, named: Named) -> Iterable[str]:
     """Security Center is on clients only: of any other host it is not known what would be registered there."""
-    client = facts.system is not None and facts.system.product_type == "workstation"
-    return _any("defender")(facts, named) if client else named.values()
+    return _any("defender")(facts, named) if facts.on_client else named.values()
 
 
 _MAKERS: Mapping[str, Callable[[HostFacts, Named], Iterable[str]]] = MappingProxyType(

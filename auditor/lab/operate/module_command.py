@@ -20,16 +20,19 @@ def _command(job: Job) -> Steps[None]:
     given = [str(part) for part in job["argv"]] if job["argv"] is not None else split_words(line)
     if not given:
         raise Failed("one of the following is required: _raw_params, argv, cmd")
-    shown = " ".join(f'"{part}"' if " " in part else part for part in given)
+    shown = _line(given)
     plain = given[0].lower().rpartition("\\")[2].removesuffix(".exe")
     if plain not in COMMANDS or plain in _OF_CMD:
         raise Failed(f"Failed to run: '{shown}': The system cannot find the file specified", rc=2, cmd=shown)
     shell = CmdShell(job.machine, job.context.inside(), COMMANDS)
-    rest = " ".join(f'"{part}"' if " " in part else part for part in given[1:])
-    said = yield from COMMANDS[plain](Call(shell=shell, name=plain, path=given[0], rest=rest, words=given[1:]))
+    said = yield from COMMANDS[plain](Call(shell=shell, name=plain, path=given[0], rest=_line(given[1:]), words=given[1:]))
     job.result |= {"changed": True, "cmd": shown, "rc": said.code, "stdout": said.stdout, "stderr": said.stderr}
     if said.code:
         raise Failed("non-zero return code")
+
+
+def _line(words: list[str]) -> str:
+    return " ".join(f'"{word}"' if " " in word else word for word in words)
 
 
 MODULES: Mapping[str, ModuleSpec] = {

@@ -23,52 +23,52 @@ Texts = dict[str, tuple[str | list[str] | None, str | None]]
 
 def read_clixml(root: Any) -> Iterator[tuple[str | None, Texts]]:
     """Class and properties of each object of Export-Clixml; a list of objects stands for its objects."""
-    names = {e.get("RefId"): e for e in root.iter() if _local(e) == "TN"}
+    names = {e.get("RefId"): e for e in root.iter() if local_name(e.tag) == "TN"}
     for element in _objects(root):
-        types = next((e for e in element if _local(e) in ("TN", "TNRef")), None)
-        if types is not None and _local(types) == "TNRef":
+        types = next((e for e in element if local_name(e.tag) in ("TN", "TNRef")), None)
+        if types is not None and local_name(types.tag) == "TNRef":
             types = names.get(types.get("RefId"))
         first = next((e.text for e in types if e.text), None) if types is not None else None
         yield (
             _class_of(first),
-            {key: read for holder in element if _local(holder) in ("Props", "MS") for key, read in _clixml_values(holder)},
+            {key: read for holder in element if local_name(holder.tag) in ("Props", "MS") for key, read in _clixml_values(holder)},
         )
 
 
 def _objects(root: Any) -> Iterator[Any]:
     for element in root:
-        if _local(element) != "Obj":
+        if local_name(element.tag) != "Obj":
             continue
-        if any(_local(e) == "Props" for e in element):
+        if any(local_name(e.tag) == "Props" for e in element):
             yield element
-        for inner in (e for e in element if _local(e) in ("LST", "IE")):
+        for inner in (e for e in element if local_name(e.tag) in ("LST", "IE")):
             yield from _objects(inner)
 
 
 def _clixml_values(holder: Any) -> Iterator[tuple[str, tuple[str | list[str] | None, str | None]]]:
     for element in holder:
-        name, kind = element.get("N"), _local(element)
+        name, kind = element.get("N"), local_name(element.tag)
         if not name or name.startswith("__"):
             continue
         if kind == "Nil":
             yield name, (None, None)
         elif kind in _TYPES:
             yield name, (element.text or "", _TYPES[kind])
-        elif kind == "Obj" and (word := next((e.text for e in element if _local(e) == "ToString"), None)) and _is_word(element):
+        elif kind == "Obj" and (word := next((e.text for e in element if local_name(e.tag) == "ToString"), None)) and _is_word(element):
             yield name, (word, "string")
-        elif kind == "Obj" and (items := next((e for e in element if _local(e) in ("LST", "IE")), None)) is not None:
-            yield name, ([e.text or "" for e in items], f"{_TYPES.get(_local(items[0]), 'string')}[]" if len(items) else "string[]")
+        elif kind == "Obj" and (items := next((e for e in element if local_name(e.tag) in ("LST", "IE")), None)) is not None:
+            yield name, ([e.text or "" for e in items], f"{_TYPES.get(local_name(items[0].tag), 'string')}[]" if len(items) else "string[]")
 
 
 def _is_word(element: Any) -> bool:
     """Whether an object is a word of an enumeration: its text and its number."""
-    return any(_local(e) in ("I32", "U32", "By", "I16") for e in element)
+    return any(local_name(e.tag) in ("I32", "U32", "By", "I16") for e in element)
 
 
 def read_converted(root: Any) -> Iterator[tuple[str | None, Texts]]:
     """Class and properties of each object of ConvertTo-Xml."""
-    for element in (e for e in root.iter() if _local(e) == "Object"):
-        properties = {p.get("Name"): _converted(p) for p in element if _local(p) == "Property" and p.get("Name")}
+    for element in (e for e in root.iter() if local_name(e.tag) == "Object"):
+        properties = {p.get("Name"): _converted(p) for p in element if local_name(p.tag) == "Property" and p.get("Name")}
         if properties:
             yield _class_of(element.get("Type")), properties
 
@@ -86,5 +86,6 @@ def _class_of(type_name: str | None) -> str | None:
     return path.replace("\\", "/").rpartition("/")[2] or None if mark else None
 
 
-def _local(element: Any) -> str:
-    return element.tag.rpartition("}")[2] if isinstance(element.tag, str) else ""
+def local_name(tag: Any) -> str:
+    """An element's tag without its namespace; empty for comments and the like."""
+    return tag.rpartition("}")[2] if isinstance(tag, str) else ""

@@ -17,7 +17,7 @@ from defusedxml.ElementTree import fromstring, iterparse
 from auditor.probes.recorded.cimtypes import cim_type, typed_text
 from auditor.probes.recorded.jsontext import looks_like_json
 from auditor.probes.recorded.outcome import Fault, Outcome, failed
-from auditor.probes.recorded.psxml import Texts, read_clixml, read_converted
+from auditor.probes.recorded.psxml import Texts, local_name, read_clixml, read_converted
 from auditor.probes.recorded.wmilists import Property, WmiObject, read_wmi_listing
 
 _NIL = "{http://www.w3.org/2001/XMLSchema-instance}nil"
@@ -64,12 +64,12 @@ class WmiReader:
         fault = _find(root, ("Fault",))
         if response is not None:
             ended = None if fault_of_text else _find(response, ("EndOfSequence",)) is not None
-            self._sequence(outcome, _local(response.tag), ended=ended)
+            self._sequence(outcome, local_name(response.tag), ended=ended)
             _items(outcome, response, _resource_class(root) or _class_in(name))
         elif fault is not None:
             outcome.faults.append(Fault(place="Body", message=_fault_words(fault)))
         elif fault_of_text is None:
-            (_bare if _local(root.tag) != "Envelope" else _single)(outcome, root)
+            (_bare if local_name(root.tag) != "Envelope" else _single)(outcome, root)
 
     def finish(self) -> Outcome[WmiObject]:
         """What is wrong with the enumeration as a whole once all pages were read."""
@@ -155,7 +155,7 @@ def _before_the_cut(body: str) -> Any:
                 opened.pop()
     except (ParseError, DefusedXmlException, ValueError, LookupError, RecursionError):
         pass
-    holder = next((i for i, e in enumerate(opened) if _local(e.tag) == "Items"), None)
+    holder = next((i for i, e in enumerate(opened) if local_name(e.tag) == "Items"), None)
     if holder is None:
         return None
     for broken in opened[holder + 1 : holder + 2]:
@@ -163,12 +163,8 @@ def _before_the_cut(body: str) -> Any:
     return opened[0]
 
 
-def _local(tag: Any) -> str:
-    return tag.rpartition("}")[2] if isinstance(tag, str) else ""
-
-
 def _find(root: Any, names: tuple[str, ...]) -> Any:
-    return next((e for e in root.iter() if _local(e.tag) in names), None)
+    return next((e for e in root.iter() if local_name(e.tag) in names), None)
 
 
 def _resource_class(root: Any) -> str | None:
@@ -184,15 +180,15 @@ def _class_in(name: str) -> str | None:
 
 
 def _items(outcome: Outcome[WmiObject], response: Any, class_name: str | None) -> None:
-    holder = next((e for e in response if _local(e.tag) == "Items"), None)
+    holder = next((e for e in response if local_name(e.tag) == "Items"), None)
     for element in holder if holder is not None else ():
-        name = _local(element.tag)
+        name = local_name(element.tag)
         if name == "Item":
-            inner = next((e for e in element if _local(e.tag) != "EndpointReference"), None)
+            inner = next((e for e in element if local_name(e.tag) != "EndpointReference"), None)
             if inner is None:
                 outcome.skipped += 1
                 continue
-            element, name = inner, _local(inner.tag)
+            element, name = inner, local_name(inner.tag)
         if name == "EndpointReference":
             outcome.skipped += 1
             continue
@@ -203,17 +199,17 @@ def _bare(outcome: Outcome[WmiObject], root: Any) -> None:
     """A document without an envelope: instances of CIM-XML, one instance, or `wsman:Results` around several (`winrm -format:xml`)."""
     if instances := [e for e in root.iter() if e.tag == "INSTANCE" and e.get("CLASSNAME")]:
         outcome.records.extend(_cim_xml(e) for e in instances)
-    elif _local(root.tag) in ("Objs", "Objects"):
-        read = list((read_clixml if _local(root.tag) == "Objs" else read_converted)(root))
+    elif local_name(root.tag) in ("Objs", "Objects"):
+        read = list((read_clixml if local_name(root.tag) == "Objs" else read_converted)(root))
         outcome.records.extend(_of_powershell(class_name, texts) for class_name, texts in read)
         if not read:
-            outcome.faults.append(Fault(place="line 1", message=f"<{_local(root.tag)}> holds no object with properties"))
-    elif _local(root.tag) in ("Results", "Items"):
-        outcome.records.extend(_object(e, _local(e.tag), None) for e in root)
-    elif len(root) and _local(root.tag) not in ("COMMAND", "CIM"):
-        outcome.records.append(_object(root, _local(root.tag), None))
+            outcome.faults.append(Fault(place="line 1", message=f"<{local_name(root.tag)}> holds no object with properties"))
+    elif local_name(root.tag) in ("Results", "Items"):
+        outcome.records.extend(_object(e, local_name(e.tag), None) for e in root)
+    elif len(root) and local_name(root.tag) not in ("COMMAND", "CIM"):
+        outcome.records.append(_object(root, local_name(root.tag), None))
     else:
-        outcome.faults.append(Fault(place="line 1", message=f"<{_local(root.tag)}> holds no instance"))
+        outcome.faults.append(Fault(place="line 1", message=f"<{local_name(root.tag)}> holds no instance"))
 
 
 def _of_powershell(class_name: str | None, texts: Texts) -> WmiObject:
@@ -250,27 +246,29 @@ def _single(outcome: Outcome[WmiObject], root: Any) -> None:
     body = _find(root, ("Body",))
     first = next(iter(body), None) if body is not None else None
     if first is not None and "/wmi/" in str(first.tag):
-        outcome.records.append(_object(first, _local(first.tag), None))
+        outcome.records.append(_object(first, local_name(first.tag), None))
     else:
         outcome.faults.append(Fault(place="Body", message="neither an answer of an enumeration nor a fault"))
 
 
 def _fault_words(fault: Any) -> str:
     words = [
-        " ".join((e.text or "").split()) for e in fault.iter() if _local(e.tag) in ("Text", "Message", "Value") and (e.text or "").strip()
+        " ".join((e.text or "").split())
+        for e in fault.iter()
+        if local_name(e.tag) in ("Text", "Message", "Value") and (e.text or "").strip()
     ]
     codes = [str(e.get("Code")) for e in fault.iter() if e.get("Code")]
     return "the host answered a fault: " + "; ".join(dict.fromkeys([*words, *(f"code {c}" for c in codes)]))[:600]
 
 
 def _object(element: Any, name: str | None, hint: str | None) -> WmiObject:
-    creation = next((e.text for e in element if _local(e.tag) == "CreationClassName" and e.text), None)
+    creation = next((e.text for e in element if local_name(e.tag) == "CreationClassName" and e.text), None)
     declared = (element.get(_TYPE) or "").rpartition(":")[2].removesuffix("_Type") or None
     class_name = name or declared or creation or hint
     properties: dict[str, Property] = {}
     types: dict[str, str | None] = {}
     for child in element:
-        key = _local(child.tag)
+        key = local_name(child.tag)
         if not key:
             continue
         value, type_ = _property(child, cim_type(class_name, key), 0)
@@ -308,7 +306,7 @@ def _property(element: Any, known: str | None, depth: int) -> tuple[Property, st
     children = list(element)
     if not children:
         return typed_text(element.text or "", known)
-    names = {_local(c.tag) for c in children}
+    names = {local_name(c.tag) for c in children}
     if len(children) == 1 and names <= {"Datetime", "Interval", "Date", "Time", "CIM_DateTime"}:
         return (children[0].text or "").strip() or None, "datetime"
     if "ReferenceParameters" in names:
@@ -318,7 +316,7 @@ def _property(element: Any, known: str | None, depth: int) -> tuple[Property, st
     embedded: dict[str, Property] = {}
     inner: dict[str, str | None] = {}
     for child in children:
-        key = _local(child.tag)
+        key = local_name(child.tag)
         value, type_ = _property(child, cim_type(None, key), depth + 1)
         _put(embedded, inner, key, value, type_)
     return embedded, "object"
@@ -326,5 +324,5 @@ def _property(element: Any, known: str | None, depth: int) -> tuple[Property, st
 
 def _reference(element: Any) -> dict[str, Property]:
     uri = _find(element, ("ResourceURI",))
-    selectors = {s.get("Name") or "": s.text or "" for s in element.iter() if _local(s.tag) == "Selector"}
+    selectors = {s.get("Name") or "": s.text or "" for s in element.iter() if local_name(s.tag) == "Selector"}
     return {"class": ((uri.text or "").strip().rpartition("/")[2] or None) if uri is not None else None, "selectors": dict(selectors)}
